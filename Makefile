@@ -1,0 +1,59 @@
+# make test    everything that a change must pass (what CI runs)
+# make check   linters, types, layers: no test is run
+# make demo    three real programs; ARGS="--for 20s" ends it by itself
+# make bench   speed and memory beside the peers
+# make web     the page, from web/ to src/clerestory/ui/dist
+# make docs    the generated reference pages
+
+PYTHON ?= python3.11
+ARGS ?=
+TESTS ?= tests
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: demo test check web docs bench lock browser clean
+
+$(INSTALLED): pyproject.toml locks/requirements.txt $(wildcard hatch_build.py)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c locks/requirements.txt -e '.[test]'
+	touch $@
+
+demo: $(INSTALLED) web
+	$(BIN)/clerestory demo $(ARGS)
+
+test: browser check
+	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+
+check: $(INSTALLED) web
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/web.py check
+	$(BIN)/python tools/reference.py --check
+
+web: $(INSTALLED)
+	$(BIN)/python tools/web.py build
+
+docs: $(INSTALLED)
+	$(BIN)/python tools/reference.py
+
+bench: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet -c locks/requirements.txt -e '.[bench]'
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+lock: $(INSTALLED)
+	{ echo "# Versions that the tests ran with; 'make' installs these. Written by: make lock"; \
+	  $(BIN)/python -m pip freeze --exclude-editable --exclude clerestory; } > locks/new.txt
+	mv locks/new.txt locks/requirements.txt
+
+# The tests of the page need Chromium. Root can install it; others see a loud skip.
+browser:
+	@if command -v chromium >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else echo "chromium is not installed: the tests of the page are skipped"; fi
+
+clean:
+	rm -rf .venv web/node_modules src/clerestory/ui/dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,60 @@
+"""clerestory: the logs of a Python program, crash-safe and searchable.
+
+    from clerestory import get_logger
+
+    log = get_logger("shop")
+    log.info("order placed", order=88417, amount=59.90)
+
+This is the front door: names are imported when they are first used, nothing else happens here.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clerestory.configuration import configure, flush, shutdown, stats
+    from clerestory.context import bind, request_context, unbind
+    from clerestory.logger import get_logger
+    from clerestory.model.errors import ClerestoryError, ConfigurationError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ClerestoryError",
+    "ConfigurationError",
+    "bind",
+    "configure",
+    "flush",
+    "get_logger",
+    "request_context",
+    "shutdown",
+    "stats",
+    "unbind",
+]
+
+_ROOMS = {
+    "ClerestoryError": "clerestory.model.errors",
+    "ConfigurationError": "clerestory.model.errors",
+    "bind": "clerestory.context",
+    "configure": "clerestory.configuration",
+    "flush": "clerestory.configuration",
+    "get_logger": "clerestory.logger",
+    "request_context": "clerestory.context",
+    "shutdown": "clerestory.configuration",
+    "stats": "clerestory.configuration",
+    "unbind": "clerestory.context",
+}
+
+
+def __getattr__(name: str) -> Any:
+    room = _ROOMS.get(name)
+    if room is None:
+        raise AttributeError(f"module 'clerestory' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(room), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,1 @@
+"""How a record travels: spool, couriers, retry, adoption of what killed processes left."""

@@ -1,0 +1,108 @@
+"""The one road in force, and the function that puts a line on it.
+
+    call -> line -> [ROAD.write] -> spool
+
+`ROAD.write` is the current segment's own `append`. Before anything is configured it is a function
+that configures the defaults first; after a fork one that opens a spool for the child; after
+shutdown one that keeps late records in a small spool for the next process.
+
+Invariant: a line given to `ROAD.write`, or to `ROAD.when_full` after a ValueError, is kept or
+counted; neither raises into the program.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clerestory.delivery.pipeline import Pipeline
+
+
+_EARLY_MAX: Final = 10_000
+
+
+class Road:
+    """Where lines are put.
+
+    Attributes:
+        write: Takes a line; raises ValueError when the current segment is full.
+        when_full: Takes the line that `write` refused.
+        pipeline: What is behind it; None before the first record and in a forked child.
+        unwritten: Lines that found no spool at all.
+    """
+
+    __slots__ = (
+        "_early",
+        "_is_starting",
+        "_starting",
+        "pipeline",
+        "unwritten",
+        "when_full",
+        "write",
+    )
+
+    def __init__(self) -> None:
+        self.pipeline: Pipeline | None = None
+        self.unwritten = 0
+        self._is_starting = False
+        self._early: deque[bytes] = deque()
+        self._starting = threading.RLock()
+        self.write: Callable[[bytes], object] = self._start_and_write
+        self.when_full: Callable[[bytes], None] = self._start_and_write
+
+    def lead_to(self, pipeline: Pipeline) -> None:
+        """Put the lines from now on to this pipeline."""
+        self.pipeline = pipeline
+        self.when_full = pipeline.append_when_full
+        self.write = pipeline.append
+        while self._early:
+            pipeline.append_when_full(self._early.popleft())
+
+    def reset(self) -> None:
+        """Forget the pipeline: the next line configures again."""
+        self._starting = threading.RLock()
+        self._is_starting = False
+        self.write = self._start_and_write
+        self.when_full = self._start_and_write
+        self.pipeline = None
+
+    def ensure(self) -> Pipeline | None:
+        """Return the pipeline in force, with the defaults if nothing was configured.
+
+        Returns:
+            None only while this very thread is already configuring.
+        """
+        if self.pipeline is None:
+            with self._starting:
+                if self.pipeline is None and not self._is_starting:
+                    self._start()
+        return self.pipeline
+
+    def _start(self) -> None:
+        self._is_starting = True
+        try:
+            # By name: the room that joins all others lies above this one.
+            importlib.import_module("clerestory.configuration").start_defaults()
+        finally:
+            self._is_starting = False
+
+    def _start_and_write(self, line: bytes) -> None:
+        try:
+            pipeline = self.ensure()
+        except Exception:
+            self.unwritten += 1
+            return
+        if pipeline is not None:
+            pipeline.append_when_full(line)
+        elif len(self._early) < _EARLY_MAX:
+            self._early.append(line)  # this thread is configuring: a signal handler, a library
+        else:
+            self.unwritten += 1
+
+
+ROAD: Final = Road()

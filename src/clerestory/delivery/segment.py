@@ -1,0 +1,171 @@
+"""One stretch of the spool: lines in memory that is also a file.
+
+    line -> [segment] -> courier -> destination
+
+A segment is mapped and preallocated; what is not yet written is zero bytes. `append` is the
+mapping's own `write`: one C call under the interpreter's lock that copies the line and moves the
+position, so any number of threads and signal handlers append without a lock of ours. When the
+line does not fit it raises `ValueError` and writes nothing.
+
+Invariant: what lies in front of the first zero byte is whole lines; a line that a kill cut short
+has no line feed and was not acknowledged to its caller.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SUFFIX: Final = ".seg"
+_PAGE: Final = 4096
+_ZEROS: Final = bytes(65536)
+
+
+class Segment:
+    """A preallocated mapping that lines are appended to until it is full.
+
+    Attributes:
+        index: Its place among the segments of its spool, from 0.
+        path: Its file; None for memory.
+        append: Takes a line; raises ValueError when it does not fit.
+    """
+
+    __slots__ = ("_end", "_fd", "_map", "append", "index", "path", "size")
+
+    def __init__(self, index: int, size: int, path: Path | None) -> None:
+        """Create the file and reserve its space now, so that a full disk shows here.
+
+        Raises:
+            OSError: The file cannot be created, or its space cannot be reserved.
+        """
+        self.index = index
+        self.path = path
+        self.size = size
+        self._end: int | None = None
+        self._fd = -1
+        if path is None:
+            self._map = mmap.mmap(-1, size)
+        else:
+            self._fd = _create(path, size)
+            self._map = mmap.mmap(self._fd, size)
+        self.append: Callable[[bytes], int] = self._map.write
+
+    def touch(self) -> None:
+        """Bring every page in before the first caller needs it."""
+        for at in range(0, self.size, _PAGE):
+            self._map[at] = 0
+
+    def seal(self) -> None:
+        """Let nothing more in. What other threads were about to append is refused."""
+        self._map.seek(0, os.SEEK_END)
+
+    @property
+    def sealed(self) -> bool:
+        """Whether nothing more can be appended."""
+        return self._map.tell() >= self.size
+
+    def end(self) -> int:
+        """Return the offset behind the last whole line."""
+        if self._end is not None:
+            return self._end
+        position = self._map.tell()
+        if position < self.size:
+            return position
+        self._end = self._map.rfind(b"\n", 0, self.size) + 1
+        return self._end
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes from `start` to `stop`."""
+        return self._map[start:stop]
+
+    def sync(self) -> None:
+        """Bring what was written to the disk; returns when it is there."""
+        if self._fd >= 0:
+            os.fdatasync(self._fd)
+
+    def recycle(self, index: int, path: Path | None) -> None:
+        """Empty the segment and let it serve as the one of another index.
+
+        The zeros are written before the new name, so a kill in between leaves a segment whose
+        records were all delivered.
+        """
+        for at in range(0, self.size, len(_ZEROS)):
+            self._map[at : at + len(_ZEROS)] = _ZEROS[: min(len(_ZEROS), self.size - at)]
+        if path is not None and self.path is not None:
+            self.path.rename(path)
+        self.index = index
+        self.path = path
+        self._end = None
+        self._map.seek(0)
+
+    def close(self, *, unlink: bool) -> None:
+        """Give the mapping back, and the file if `unlink`."""
+        if unlink and self.path is not None:
+            self.path.unlink(missing_ok=True)
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class SealedFile:
+    """A segment that another process left, read only.
+
+    Attributes:
+        index: Its place among the segments of its spool.
+        path: Its file.
+    """
+
+    __slots__ = ("_data", "index", "path")
+
+    sealed: Final = True
+
+    def __init__(self, path: Path) -> None:
+        self.index = int(path.name.removesuffix(SUFFIX))
+        self.path = path
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            size = os.fstat(descriptor).st_size
+            raw = mmap.mmap(descriptor, size, prot=mmap.PROT_READ) if size else b""
+            end = raw.find(b"\0")
+            whole = raw[: end if end >= 0 else size]
+        finally:
+            os.close(descriptor)
+        self._data = whole[: whole.rfind(b"\n") + 1]
+
+    def end(self) -> int:
+        """Return the offset behind the last whole line."""
+        return len(self._data)
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes from `start` to `stop`."""
+        return self._data[start:stop]
+
+
+def file_name(index: int) -> str:
+    """Return the name of a segment's file.
+
+    >>> file_name(7)
+    '00000000000000000007.seg'
+    """
+    return f"{index:020d}{SUFFIX}"
+
+
+def _create(path: Path, size: int) -> int:
+    descriptor = os.open(
+        path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+    )
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(descriptor, 0, size)
+        else:
+            os.write(descriptor, bytes(size))
+    except OSError:
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
+        raise
+    return descriptor

@@ -1,0 +1,1 @@
+"""What clerestory plugs into: the standard library's logging."""

@@ -1,0 +1,467 @@
+"""`get_logger(name)`: the call.
+
+    [call] -> process -> line -> spool
+
+A logger is the standard library's own, so handlers, filters and levels keep their meaning, but
+its level methods are closures made for the state it is in:
+
+    off       the level is disabled: a function that does nothing
+    fast      nobody but us listens: one dict, one encoding, one append; no LogRecord
+    gated     as fast, behind sampling, rate limits or folding
+    handled   other handlers or filters listen: a LogRecord as usual, and our line beside it
+
+Any change of level, handler, filter or configuration throws the closures away; the next call makes
+new ones.
+
+Invariant: a log call never raises into the program, and never waits for a destination.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from clerestory import context
+from clerestory.delivery.road import ROAD
+from clerestory.model.severity import LEVELS, name_of
+from clerestory.process.encode import encode_lines
+from clerestory.process.lines import (
+    LOGGING_FILE,
+    STANDARD,
+    Emission,
+    call_line,
+    caller_of,
+    emission,
+    formatted,
+    put_in_force,
+    record_line,
+    site,
+    stack_text,
+)
+from clerestory.wire.line import rename
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from clerestory.process.gates import Gate
+
+_SITES_MAX: Final = 10_000
+METHODS: Final = {name.lower(): value for name, value in LEVELS.items()}
+_getframe: Final = sys._getframe  # noqa: SLF001  the documented way to see the caller
+
+
+def use(new: Emission) -> None:
+    """Let the calls of all loggers become lines in another way from now on."""
+    put_in_force(new)
+    invalidate_all()
+
+
+def invalidate_all() -> None:
+    """Let every logger find out anew which state it is in."""
+    manager = logging.root.manager
+    for logger in (logging.root, *tuple(manager.loggerDict.values())):
+        if isinstance(logger, Logger):
+            logger.invalidate()
+
+
+def put(line: bytes | None) -> None:
+    """Put a line on the road in force; None is nothing."""
+    if line is None:
+        return
+    try:
+        ROAD.write(line)
+    except ValueError:
+        ROAD.when_full(line)
+
+
+def _off(message: object, *args: object, **fields: object) -> None:
+    """Take a record of a disabled level, and nothing happens."""
+
+
+def _fast(logger: logging.Logger, level: int) -> Callable[..., None]:
+    """Return the level method of a logger that only we listen to."""
+    rules = emission()
+    level_name, logger_name = name_of(level), logger.name
+    clean = rules.names.clean.issuperset
+    line_max = rules.limits.chars
+    bound_context = context.get
+    getframe, time_ns, road = _getframe, time.time_ns, ROAD
+    sites: dict[int, Any] = {}
+    known_place = sites.get
+    alive: list[Any] = []  # the code objects whose addresses are keys of `sites`
+    anywhere = None if rules.call_site else site(level_name, logger_name, None)
+
+    def remember(frame: FrameType, key: int) -> None:
+        if frame.f_code.co_filename != LOGGING_FILE and len(sites) < _SITES_MAX:
+            alive.append(frame.f_code)
+            sites[key] = anywhere or site(level_name, logger_name, frame)
+
+    def emit(message: Any, *args: Any, **fields: Any) -> None:
+        frame = getframe(1)
+        code = frame.f_code
+        # The address of the calling instruction: one addition, where hashing a code object
+        # would cost more than looking the names up.
+        place = known_place(id(code) + frame.f_lasti)
+        if place is None:
+            remember(frame, id(code) + frame.f_lasti)
+            put(call_line(logger, level, message, args, fields, frame))
+            return
+        if args or message.__class__ is not str or not clean(fields):
+            plain = _plain(message, args, fields, clean)
+            if plain is None:
+                put(call_line(logger, level, message, args, fields, frame))
+                return
+            message, fields = plain
+        try:
+            line = encode_lines(
+                [
+                    {
+                        "timestamp": time_ns(),
+                        "level": place,
+                        "message": message,
+                        **bound_context(),
+                        **fields,
+                    }
+                ]
+            )
+        except Exception:
+            put(call_line(logger, level, message, (), fields, frame))
+            return
+        if len(line) > line_max:
+            put(call_line(logger, level, message, (), fields, frame))
+            return
+        try:
+            road.write(line)
+        except ValueError:
+            road.when_full(line)
+
+    return emit
+
+
+def _plain(
+    message: Any, args: tuple[Any, ...], fields: dict[str, Any], clean: Callable[[Any], bool]
+) -> tuple[str, dict[str, Any]] | None:
+    """Return message and fields of a call with %-args or `extra=`, None if it needs more care."""
+    if message.__class__ is not str:
+        return None
+    extra = fields.get("extra")
+    if extra is not None:
+        if len(fields) != 1 or extra.__class__ is not dict or not clean(extra):
+            return None
+        fields = extra
+    elif not clean(fields):
+        return None
+    if not args:
+        return message, fields
+    return formatted(message, args), {"log.record.template": message, **fields}
+
+
+def _gated(logger: logging.Logger, level: int, gate: Gate) -> Callable[..., None]:
+    def emit(message: Any, *args: Any, **fields: Any) -> None:
+        if gate.admits(logger.name, level, message if type(message) is str else ""):
+            put(call_line(logger, level, message, args, fields, _getframe(1)))
+
+    return emit
+
+
+def _handled(logger: Logger, level: int) -> Callable[..., None]:
+    def emit(message: Any, *args: Any, **fields: Any) -> None:
+        logger.make_and_handle(level, message, args, fields, _getframe(1))
+
+    return emit
+
+
+class _LevelCache(dict[int, bool]):
+    """The logger's cache of `isEnabledFor`; the standard library clears it on every change."""
+
+    def __init__(self, owner: Logger) -> None:
+        super().__init__()
+        self._owner = owner
+
+    def clear(self) -> None:
+        super().clear()
+        self._owner.invalidate()
+
+
+class Logger(logging.Logger):
+    """The standard library's logger, whose level methods take fields and cost little.
+
+    >>> get_logger("shop").info("order placed", order=88417)  # doctest: +SKIP
+    """
+
+    # -- state --------------------------------------------------------------------------------
+
+    def __init__(self, name: str, level: int = logging.NOTSET) -> None:
+        super().__init__(name, level)
+        self.__dict__["_cache"] = _LevelCache(self)
+
+    def invalidate(self) -> None:
+        """Throw the closures away."""
+        for name in METHODS:
+            self.__dict__.pop(name, None)
+
+    def _install(self) -> None:
+        """Make the closures for the state that this logger is in."""
+        gate = emission().gate
+        handled = self.needs_record()
+        for name, level in METHODS.items():
+            method: Callable[..., None]
+            if not self.isEnabledFor(level):
+                method = _off
+            elif handled:
+                method = _handled(self, level)
+            elif gate is not None and level < logging.WARNING:
+                method = _gated(self, level, gate)
+            else:
+                method = _fast(self, level)
+            self.__dict__[name] = method
+
+    def needs_record(self) -> bool:
+        """Say whether anybody but us wants a LogRecord of what is logged here."""
+        if self.filters or logging.getLogRecordFactory() is not logging.LogRecord:
+            return True
+        return self.has_foreign_handlers()
+
+    def has_foreign_handlers(self) -> bool:
+        """Say whether a handler that is not ours gets what is logged here."""
+        at: logging.Logger | None = self
+        while at is not None:
+            if any(not hasattr(handler, "clerestory_road") for handler in at.handlers):
+                return True
+            at = at.parent if at.propagate else None
+        return False
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+        if name in {"propagate", "disabled", "handlers", "filters", "parent"}:
+            invalidate_all()
+
+    def addHandler(self, hdlr: logging.Handler) -> None:  # noqa: N802  the library's name
+        """Add a handler, as the standard library does."""
+        super().addHandler(hdlr)
+        invalidate_all()
+
+    def removeHandler(self, hdlr: logging.Handler) -> None:  # noqa: N802  the library's name
+        """Remove a handler, as the standard library does."""
+        super().removeHandler(hdlr)
+        invalidate_all()
+
+    def addFilter(self, filter: Any) -> None:  # noqa: N802, A002  the library's names
+        """Add a filter, as the standard library does."""
+        super().addFilter(filter)
+        self.invalidate()
+
+    def removeFilter(self, filter: Any) -> None:  # noqa: N802, A002  the library's names
+        """Remove a filter, as the standard library does."""
+        super().removeFilter(filter)
+        self.invalidate()
+
+    # -- calls --------------------------------------------------------------------------------
+
+    def _first(
+        self,
+        level: int,
+        message: Any,
+        args: tuple[Any, ...],
+        fields: dict[str, Any],
+        frame: FrameType,
+    ) -> None:
+        """Log when there are no closures yet, and make them."""
+        try:
+            configuring = "info" not in self.__dict__ and ROAD.ensure() is None
+            if configuring:
+                # By this very thread; the level in force is not known yet.
+                if level >= logging.INFO:
+                    put(call_line(self, level, message, args, fields, frame))
+                return
+            if "info" not in self.__dict__:
+                self._install()
+            if not self.isEnabledFor(level):
+                return
+        except Exception:
+            emission().errors += 1
+            return
+        if self.needs_record():
+            self.make_and_handle(level, message, args, fields, frame)
+            return
+        gate = emission().gate
+        text = message if type(message) is str else ""
+        if gate is None or gate.admits(self.name, level, text):
+            put(call_line(self, level, message, args, fields, frame))
+
+    def make_and_handle(
+        self,
+        level: int,
+        message: Any,
+        args: tuple[Any, ...],
+        fields: dict[str, Any],
+        frame: FrameType,
+    ) -> None:
+        """Make a LogRecord for the handlers that listen; `handle` puts our line beside it."""
+        exc_info = fields.pop("exc_info", None)
+        extra = fields.pop("extra", None)
+        stack_info = fields.pop("stack_info", False)
+        caller = caller_of(frame, fields.pop("stacklevel", 1))
+        if isinstance(exc_info, BaseException):
+            exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
+        elif exc_info and not isinstance(exc_info, tuple):
+            exc_info = sys.exc_info()
+        merged = {**(extra or {}), **fields}
+        record = self.makeRecord(
+            self.name,
+            level,
+            caller.f_code.co_filename,
+            caller.f_lineno or 0,
+            message,
+            args,
+            exc_info or None,
+            caller.f_code.co_name,
+            {rename(k) if k in STANDARD else k: v for k, v in merged.items()},
+            f"Stack (most recent call last):\n{stack_text(caller)}" if stack_info else None,
+        )
+        self.handle(record)
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Put a line on the road for the record, and call the handlers that listen."""
+        if self.disabled:
+            return
+        verdict: Any = self.filter(record)
+        if not verdict:
+            return
+        if isinstance(verdict, logging.LogRecord):  # 3.12: a filter may return another record
+            record = verdict
+        gate = emission().gate
+        if gate is None or gate.admits(self.name, record.levelno, str(record.msg)):
+            put(record_line(record))
+        if self.has_foreign_handlers():
+            self.callHandlers(record)
+
+    def log(self, level: int, msg: object, *args: object, **fields: Any) -> None:
+        """Log at a level given by number."""
+        if self.isEnabledFor(level) or ROAD.pipeline is None:
+            self._first(level, msg, args, fields, _getframe(1))
+
+    def exception(self, msg: object, *args: object, exc_info: Any = True, **fields: Any) -> None:
+        """Log at ERROR with the exception that is being handled."""
+        self._first(40, msg, args, {"exc_info": exc_info, **fields}, _getframe(1))
+
+    def trace(self, msg: object, *args: object, **fields: Any) -> None:
+        """Log at TRACE, 5: finer than debugging."""
+        self._first(5, msg, args, fields, _getframe(1))
+
+    def debug(self, msg: object, *args: object, **fields: Any) -> None:
+        """Log at DEBUG, 10."""
+        self._first(10, msg, args, fields, _getframe(1))
+
+    def verbose(self, msg: object, *args: object, **fields: Any) -> None:
+        """Log at VERBOSE, 15: more than INFO, for those who asked."""
+        self._first(15, msg, args, fields, _getframe(1))
+
+    def info(self, msg: object, *args: object, **fields: Any) -> None:
+        """Log at INFO, 20."""
+        self._first(20, msg, args, fields, _getframe(1))
+
+    def notice(self, msg: object, *args: object, **fields: Any) -> None:
+        """Log at NOTICE, 25: normal but worth seeing."""
+        self._first(25, msg, args, fields, _getframe(1))
+
+    def warning(self, msg: object, *args: object, **fields: Any) -> None:
+        """Log at WARNING, 30."""
+        self._first(30, msg, args, fields, _getframe(1))
+
+    def error(self, msg: object, *args: object, **fields: Any) -> None:
+        """Log at ERROR, 40."""
+        self._first(40, msg, args, fields, _getframe(1))
+
+    def alert(self, msg: object, *args: object, **fields: Any) -> None:
+        """Log at ALERT, 45: somebody must act at once."""
+        self._first(45, msg, args, fields, _getframe(1))
+
+    def critical(self, msg: object, *args: object, **fields: Any) -> None:
+        """Log at CRITICAL, 50."""
+        self._first(50, msg, args, fields, _getframe(1))
+
+    def emergency(self, msg: object, *args: object, **fields: Any) -> None:
+        """Log at EMERGENCY, 55: the system cannot be used."""
+        self._first(55, msg, args, fields, _getframe(1))
+
+    def warn(self, msg: object, *args: object, **fields: Any) -> None:
+        """Log at WARNING; an old name of `warning`."""
+        self._first(30, msg, args, fields, _getframe(1))
+
+    fatal = critical
+
+    def bind(self, **fields: Any) -> BoundLogger:
+        """Return this logger with fields that each of its records carries."""
+        return BoundLogger(self, fields)
+
+
+class RootLogger(Logger):
+    """The root of all loggers."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__("root", level)
+
+
+class BoundLogger:
+    """A logger with fields of its own; made by `Logger.bind`."""
+
+    __slots__ = ("_fields", "_logger")
+
+    def __init__(self, logger: Logger, fields: dict[str, Any]) -> None:
+        self._logger = logger
+        self._fields = fields
+
+    def bind(self, **fields: Any) -> BoundLogger:
+        """Return this logger with more fields."""
+        return BoundLogger(self._logger, {**self._fields, **fields})
+
+    def __getattr__(self, name: str) -> Any:
+        level = 40 if name == "exception" else METHODS.get(name)
+        if level is None:
+            return getattr(self._logger, name)
+        logger, bound = self._logger, self._fields
+        if name == "exception":
+            bound = {"exc_info": True, **bound}
+
+        def emit(message: Any, *args: Any, **fields: Any) -> None:
+            logger._first(level, message, args, {**bound, **fields}, _getframe(1))  # noqa: SLF001
+
+        return emit
+
+
+def take_over(logger: logging.Logger) -> None:
+    """Make an existing logger one of ours, with all that it has."""
+    kind = type(logger)
+    if kind is logging.Logger:
+        logger.__class__ = Logger
+    elif kind is logging.RootLogger:
+        logger.__class__ = RootLogger
+    elif not isinstance(logger, Logger):
+        logger.__class__ = type(kind.__name__, (Logger, kind), {"__init__": kind.__init__})
+    else:
+        return
+    logger.__dict__["_cache"] = _LevelCache(logger)  # type: ignore[arg-type]
+
+
+def get_logger(name: str | None = None) -> Logger:
+    """Return the logger of a name, the same object each time and the same as the library's.
+
+    Args:
+        name: Dotted name, as `__name__`; the root logger if None.
+    """
+    if logging.getLoggerClass() is not Logger and name not in logging.root.manager.loggerDict:
+        previous = logging.getLoggerClass()
+        logging.setLoggerClass(Logger)
+        try:
+            logger = logging.getLogger(name)
+        finally:
+            logging.setLoggerClass(previous)
+    else:
+        logger = logging.getLogger(name)
+    take_over(logger)
+    assert isinstance(logger, Logger)
+    return logger

@@ -1,0 +1,308 @@
+"""Secrets are masked by the name of their field and by what they look like.
+
+    call -> [names of fields] -> line -> spool -> [look of values] -> worker -> destination
+
+Names of top-level fields are judged in the call, once per name: the fast path asks one set.
+Nested names and the looks of values are judged on whole batches as they leave the spool, where a
+search for a few literals in a mebibyte costs far less than a search per record.
+
+Invariant: a marker names the rule and never repeats any part of the secret.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import string
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from clerestory.process.encode import decode, encode
+from clerestory.wire.line import RESERVED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_SECRET_WORDS: Final = frozenset(
+    (
+        *("password", "passwd", "pwd", "passphrase", "secret", "secrets", "token", "apikey"),
+        *("authorization", "cookie", "cookies", "credential", "credentials", "cvv", "cvc"),
+        *("privatekey", "accesskey", "bearer"),
+    )
+)
+_SECRET_PAIRS: Final = frozenset(
+    (
+        ("api", "key"),
+        ("private", "key"),
+        ("access", "key"),
+        ("secret", "key"),
+        ("card", "number"),
+        ("session", "key"),
+        ("auth", "header"),
+    )
+)
+_HARMLESS_ENDS: Final = frozenset(
+    (
+        *("count", "counts", "length", "len", "limit", "max", "min", "type", "kind", "name"),
+        *("usage", "used", "ttl", "expiry", "expires", "valid", "policy", "present", "id", "ids"),
+        *("budget", "per", "second", "rate"),
+    )
+)
+_WORD_CHARS: Final = string.ascii_letters + string.digits + "_-"
+_WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+_NAME_MAX: Final = 4096
+
+
+def marker(rule: str) -> str:
+    """Return what stands in place of a secret.
+
+    >>> marker("password")
+    '[redacted:password]'
+    """
+    return f"[redacted:{rule}]"
+
+
+def secret_word(name: str) -> str | None:
+    """Return the word that makes a field's name that of a secret, None if it is harmless.
+
+    >>> secret_word("db_password"), secret_word("X-Api-Key"), secret_word("token_count")
+    ('password', 'api-key', None)
+    """
+    words = [word.lower() for word in _WORDS.findall(name[:256])]
+    if not words or words[-1] in _HARMLESS_ENDS:
+        return None
+    for word in words:
+        if word in _SECRET_WORDS:
+            return str(word)
+    for pair in itertools.pairwise(words):
+        if pair in _SECRET_PAIRS:
+            return "-".join(pair)
+    return None
+
+
+@dataclass(slots=True)
+class NameRules:
+    """Which names of fields are clean, reserved or secret; each name is judged once.
+
+    Attributes:
+        clean: Names known to need nothing; the fast path asks this set alone.
+    """
+
+    enabled: bool = True
+    patterns: tuple[re.Pattern[str], ...] = ()
+    allowed: frozenset[str] = frozenset()
+    clean: set[str] = field(default_factory=set)
+
+    @classmethod
+    def build(cls, *, enabled: bool, keys: Iterable[str], allowed: Iterable[str]) -> NameRules:
+        """Return rules with the user's own patterns, which are matched without case."""
+        patterns = tuple(re.compile(key, re.IGNORECASE) for key in keys)
+        return cls(enabled=enabled, patterns=patterns, allowed=frozenset(allowed))
+
+    def rule_for(self, name: str) -> str | None:
+        """Return the rule that masks a field of this name, None if there is none."""
+        if not self.enabled or name in self.allowed:
+            return None
+        for pattern in self.patterns:
+            if pattern.search(name):
+                return "key"
+        return secret_word(name)
+
+    def learn(self, name: str) -> str | None:
+        """Judge a name, remember it when it is clean, and return the rule that masks it."""
+        rule = self.rule_for(name)
+        if rule is None and name not in RESERVED and len(self.clean) < _NAME_MAX:
+            self.clean.add(name)
+        return rule
+
+
+@dataclass(frozen=True, slots=True)
+class _Detector:
+    """One look of a secret: literals that must occur, and the pattern that decides."""
+
+    rule: str
+    literals: tuple[bytes, ...]
+    pattern: re.Pattern[str]
+    replacement: str
+
+
+def _detector(rule: str, literals: str, pattern: str, replacement: str = "") -> _Detector:
+    return _Detector(
+        rule,
+        tuple(literal.encode() for literal in literals.split("␣")),
+        re.compile(pattern),
+        replacement or marker(rule),
+    )
+
+
+_DETECTORS: Final = (
+    _detector(
+        "url-password",
+        "://",
+        r"(?P<head>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@\"']*):[^\s/@\"']+@",
+        r"\g<head>:" + marker("url-password") + "@",
+    ),
+    _detector("aws-access-key", "akia␣asia", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    _detector(
+        "github-token",
+        "ghp_␣gho_␣ghs_␣ghu_␣ghr_␣github_pat_",
+        r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})",
+    ),
+    _detector("jwt", "eyj", r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"),
+    _detector(
+        "private-key",
+        "private key-----",
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+    ),
+    _detector("bearer", "bearer ␣basic ", r"(?i)\b(?:bearer|basic) +[A-Za-z0-9._~+/=-]{16,}"),
+    _detector("slack-token", "xox", r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
+    _detector("stripe-key", "sk_live_␣rk_live_", r"\b[sr]k_live_[A-Za-z0-9]{16,}"),
+    _detector("api-key", "sk-", r"\bsk-[A-Za-z0-9_-]{20,}"),
+    _detector(
+        "password",
+        "password=␣passwd=␣pwd=␣password: ",
+        r"(?i)\b(?P<head>password|passwd|pwd)(?P<sep>=|: )(?!\[redacted)[^\s&,;\"'}]+",
+        r"\g<head>\g<sep>" + marker("password"),
+    ),
+)
+_NESTED: Final = (
+    b"password passwd pwd passphrase secret token authorization cookie credential cvv cvc "
+    b"apikey api_key api-key private_key access_key accesskey privatekey card_number"
+).split()
+
+# What makes a batch worth a closer look. A translation and a search for a run of equal bytes
+# skip through a text many times faster than a search for each literal would.
+_TOKEN_MAP: Final = bytes(97 if chr(byte) in _WORD_CHARS else 46 for byte in range(256))
+_TOKEN_RUN: Final = b"a" * 20
+_HINTS: Final = (b"://", b":{", b"[{", b"assw", b"ASSW", b"pwd", b"asic ")
+# Digits read as 0, what stands around a JSON number as n, all else as a dot: so a run of digits
+# inside a text is found without stopping at the time that begins every line.
+_DIGIT_MAP: Final = bytes(
+    48 if 48 <= byte <= 57 else 110 if byte in b":,[" else 46 for byte in range(256)
+)
+_CARD_RUNS: Final = (
+    b"." + b"0" * 13,
+    b"n" + b"0" * 15 + b".",
+    b"n" + b"0" * 16 + b".",
+    b"0000.0000.0000.",
+)
+_PIECE_BYTES: Final = 65536
+_LOOKS: Final = tuple({literal for one in _DETECTORS for literal in one.literals})
+_CARD_BYTES: Final = re.compile(rb"\d(?:[ -]?\d){12}")
+_TIME_BYTES: Final = 33
+_CARD: Final = re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.])")
+
+
+def _luhn(digits: str) -> bool:
+    total = 0
+    for index, digit in enumerate(reversed(digits)):
+        value = int(digit) * (1 + index % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def _mask_card(match: re.Match[str]) -> str:
+    digits = re.sub(r"\D", "", match.group())
+    is_card = digits[0] in "3456" and len(set(digits)) > 1 and _luhn(digits)
+    return marker("card-number") if is_card else match.group()
+
+
+@dataclass(slots=True)
+class ValueRules:
+    """Masks secrets in lines that leave the spool.
+
+    Attributes:
+        masked: How often each rule masked something.
+    """
+
+    names: NameRules
+    enabled: bool = True
+    masked: Counter[str] = field(default_factory=Counter)
+
+    def text(self, value: str) -> str:
+        """Return the text with every secret in it replaced by its rule's marker."""
+        for detector in _DETECTORS:
+            value, count = detector.pattern.subn(detector.replacement, value)
+            if count:
+                self.masked[detector.rule] += count
+        masked = _CARD.sub(_mask_card, value)
+        if masked != value:
+            self.masked["card-number"] += 1
+        return masked
+
+    def value(self, value: Any, name: str = "") -> Any:
+        """Return any decoded JSON value with the secrets in it masked, at every depth."""
+        rule = self.names.rule_for(name) if name else None
+        if rule is not None and value is not None and not isinstance(value, bool):
+            if not (isinstance(value, str) and value.startswith("[redacted:")):
+                self.masked[rule] += 1
+            return marker(rule)
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {key: self.value(member, key) for key, member in value.items()}
+        if isinstance(value, list):
+            return [self.value(member) for member in value]
+        return value
+
+    def lines(self, chunk: bytes) -> bytes:
+        """Return whole lines with the secrets in them masked; their number stays the same."""
+        if not self.enabled:
+            return chunk
+        parts = []
+        done = 0
+        while done < len(chunk):
+            end = chunk.find(b"\n", done + _PIECE_BYTES) + 1 or len(chunk)
+            parts.append(self._piece(chunk[done:end]))
+            done = end
+        return b"".join(parts)
+
+    def _piece(self, piece: bytes) -> bytes:
+        starts = _suspects(piece)
+        if not starts:
+            return piece
+        parts: list[bytes] = []
+        done = 0
+        for start in sorted(starts):
+            end = piece.find(b"\n", start)
+            end = len(piece) if end < 0 else end
+            parts += (piece[done:start], self._line(piece[start:end]))
+            done = end
+        parts.append(piece[done:])
+        return b"".join(parts)
+
+    def _line(self, line: bytes) -> bytes:
+        lower = line.lower()
+        looks = any(literal in lower for literal in _LOOKS)
+        nested = any(name in lower for name in _NESTED) and (b":{" in line or b"[{" in line)
+        if not (looks or nested or _CARD_BYTES.search(line, _TIME_BYTES)):
+            return line
+        try:
+            fields = decode(line)
+        except ValueError:
+            return line
+        head = {key: fields[key] for key in ("timestamp", "level", "logger") if key in fields}
+        return encode(head | self.value({k: v for k, v in fields.items() if k not in head}))
+
+
+def _suspects(piece: bytes) -> set[int]:
+    """Return the starts of the lines that may hold a secret."""
+    starts: set[int] = set()
+    for hint in _HINTS:
+        _collect(piece, hint, starts)
+    _collect(piece.translate(_TOKEN_MAP), _TOKEN_RUN, starts, source=piece)
+    digits = piece.translate(_DIGIT_MAP)
+    for run in _CARD_RUNS:
+        _collect(digits, run, starts, source=piece)
+    return starts
+
+
+def _collect(text: bytes, literal: bytes, starts: set[int], *, source: bytes = b"") -> None:
+    """Add the start of each line that holds the literal."""
+    source = source or text
+    at = text.find(literal)
+    while at >= 0:
+        starts.add(source.rfind(b"\n", 0, at) + 1)
+        end = source.find(b"\n", at)
+        at = text.find(literal, end) if end >= 0 else -1

@@ -1,0 +1,1 @@
+"""The other process: takes records in, keeps them, answers questions about them."""

@@ -1,0 +1,79 @@
+"""How the server itself is: status, counters, settings.
+
+store, writer, jobs -> [admin] -> page, Prometheus
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from clerestory.server.store.embedded import Connection, EmbeddedStore
+from clerestory.server.store.schema import DATABASE
+
+_HELP: Final = {
+    "records_stored_total": "Records stored since the server started.",
+    "records_duplicate_total": "Lines that had been stored by an earlier batch.",
+    "records_rejected_total": "Lines that are no records; kept raw.",
+    "commits_total": "Inserts into the store.",
+    "batches_failed_total": "Batches that could not be stored.",
+    "commit_seconds_total": "Seconds spent storing.",
+    "tails_open": "Live tails that are open.",
+    "disk_free_bytes": "Free space where the data is.",
+    "job_failures_total": "Turns of background jobs that failed.",
+}
+
+
+def store_figures(connection: Connection) -> dict[str, Any]:
+    """Return what only the store knows: records, bytes, rejected lines, seconds behind."""
+    records, newest = connection.rows("SELECT count(), toUnixTimestamp64Milli(max(ts)) FROM logs")[
+        0
+    ]
+    rejected = connection.rows("SELECT count() FROM rejected")[0][0]
+    stored = connection.rows(
+        "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = {database:String}",
+        {"database": DATABASE},
+    )[0][0]
+    return {
+        "total_records": records,
+        "rejected": rejected,
+        "store_bytes": int(stored or 0),
+        "newest_ms": newest if records else None,
+    }
+
+
+def figures(store: EmbeddedStore) -> dict[str, Any]:
+    """Return the store's figures, with a borrowed connection."""
+    found: dict[str, Any] = store.query(store_figures)
+    return found
+
+
+def setting_rows(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return settings as the page shows them."""
+    return [
+        {
+            "key": f"server.{name}",
+            "value": str(value) if isinstance(value, Path) else value,
+            "default": None,
+            "origin": "argument",
+            "unit": "",
+            "help": "",
+        }
+        for name, value in values.items()
+    ]
+
+
+def metrics_text(values: Mapping[str, float], refused: Mapping[str, int]) -> bytes:
+    """Return counters in Prometheus' text format, version 0.0.4."""
+    lines: list[str] = []
+    for name, value in values.items():
+        kind = "counter" if name.endswith("_total") else "gauge"
+        lines.append(f"# HELP clerestory_{name} {_HELP.get(name, name)}")
+        lines.append(f"# TYPE clerestory_{name} {kind}")
+        lines.append(f"clerestory_{name} {value}")
+    lines.append("# HELP clerestory_requests_refused_total Requests with records not taken.")
+    lines.append("# TYPE clerestory_requests_refused_total counter")
+    lines += [
+        f'clerestory_requests_refused_total{{reason="{reason}"}} {count}'
+        for reason, count in sorted(refused.items())
+    ]
+    return "\n".join(lines).encode() + b"\n"

@@ -1,0 +1,233 @@
+r"""Put the rooms together: which path is answered by what.
+
+    socket -> guard -> [app] -> intake -> store
+                            \-> api, tails, static
+
+Invariant: an error of a request is an answer to that request and nothing else.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+
+from clerestory.model.errors import LimitError
+from clerestory.server.api import admin, logs
+from clerestory.server.api.answers import error_response, json_response
+from clerestory.server.api.live import Hub
+from clerestory.server.guard import Guard
+from clerestory.server.intake import Intake
+from clerestory.server.jobs import Jobs
+from clerestory.server.limits import ServerOptions
+from clerestory.server.static import Static
+from clerestory.server.store.batch import Batch, Kind
+from clerestory.server.store.embedded import Connection, EmbeddedStore
+from clerestory.server.store.writer import Writer
+from clerestory.server.tails import Tails
+
+UI: Final = Path(__file__).parent.parent / "ui" / "dist"
+
+Answer = Callable[[Connection, Mapping[str, str]], Any]
+
+
+@dataclass(slots=True)
+class House:
+    """Everything that a running server consists of."""
+
+    options: ServerOptions
+    store: EmbeddedStore
+    writer: Writer
+    jobs: Jobs
+    hub: Hub
+    intake: Intake
+    started_ms: int
+
+    def close(self) -> None:
+        """Store what waits and close the store."""
+        self.writer.close()
+        self.store.close()
+
+
+def build_house(options: ServerOptions) -> House:
+    """Open the store and set up everything that stands on it.
+
+    Raises:
+        StoreError: The store cannot be opened.
+    """
+    store = EmbeddedStore(options.data_dir / "store")
+    writer = Writer(store, line_bytes_max=options.line_bytes_max, fields_max=options.fields_max)
+    hub = Hub()
+    writer.on_commit = hub.after_commit
+    jobs = Jobs(options, store, writer)
+    intake = Intake(options, writer, jobs)
+    return House(options, store, writer, jobs, hub, intake, int(time.time() * 1000))
+
+
+def build_app(house: House) -> Starlette:
+    """Return the ASGI application of a server."""
+    pages = Pages(house)
+    tails = Tails(house.hub, house.store)
+    asks: dict[str, Answer] = {
+        "logs": logs.list_rows,
+        "histogram": logs.histogram,
+        "facets": logs.facets,
+        "fields": logs.fields,
+        "suggest": logs.suggest,
+    }
+    routes = [
+        Route("/v1/records", house.intake.records, methods=["POST"]),
+        Route("/v1/logs", house.intake.otlp_logs, methods=["POST"]),
+        Route("/health", pages.health, methods=["GET"]),
+        Route("/metrics", pages.metrics, methods=["GET"]),
+        *(Route(f"/api/v1/{name}", pages.asking(ask)) for name, ask in asks.items()),
+        Route("/api/v1/logs/{id}", pages.one, methods=["GET"]),
+        Route("/api/v1/tail", tails.stream, methods=["GET"]),
+        WebSocketRoute("/api/v1/tail", tails.websocket),
+        Route("/api/v1/status", pages.status, methods=["GET"]),
+        Route("/api/v1/settings", pages.settings, methods=["GET"]),
+        Route("/api/v1/test-record", pages.test_record, methods=["POST"]),
+        *(
+            Route(f"{base}{{rest:path}}", pages.unknown, methods=["GET", "POST", "PUT", "DELETE"])
+            for base in ("/api/", "/v1/")
+        ),
+        Route("/{rest:path}", Static(UI).serve, methods=["GET"]),
+    ]
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        clockwork = asyncio.create_task(house.jobs.run())
+        yield
+        clockwork.cancel()
+        with suppress(asyncio.CancelledError):
+            await clockwork
+
+    hosts = frozenset({house.options.host.lower(), *house.options.hosts_allowed})
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Guard, hosts=hosts)])
+
+
+class Pages:
+    """The answers that need more than one query of the store."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def asking(self, ask: Answer) -> Callable[[Request], Any]:
+        """Return an endpoint that runs `ask` in a thread, with a borrowed connection."""
+
+        async def endpoint(request: Request) -> Response:
+            params = dict(request.query_params)
+
+            def work(connection: Connection) -> Response:
+                return json_response(ask(connection, params))
+
+            return await self._answered(lambda: self._house.store.query(work))
+
+        return endpoint
+
+    async def _answered(self, work: Callable[[], Any]) -> Response:
+        try:
+            answer = await asyncio.to_thread(work)
+        except Exception as error:  # the request boundary
+            return error_response(error)
+        return answer if isinstance(answer, Response) else json_response(answer)
+
+    async def one(self, request: Request) -> Response:
+        """Answer `/api/v1/logs/{id}`."""
+        row_id = str(request.path_params["id"])
+
+        def ask(connection: Connection, params: Mapping[str, str]) -> Any:
+            return logs.one_row(connection, row_id, params)
+
+        answer: Response = await self.asking(ask)(request)
+        return answer
+
+    async def health(self, request: Request) -> Response:  # noqa: ARG002
+        """Answer `/health`."""
+        return json_response({"status": "ok"})
+
+    async def metrics(self, request: Request) -> Response:  # noqa: ARG002
+        """Answer `/metrics` in Prometheus' text format."""
+        house = self._house
+        counters = house.writer.counters
+        values = {
+            "records_stored_total": counters.stored,
+            "records_duplicate_total": counters.duplicate,
+            "records_rejected_total": counters.rejected,
+            "commits_total": counters.commits,
+            "batches_failed_total": counters.failed,
+            "commit_seconds_total": round(counters.commit_s, 6),
+            "tails_open": len(house.hub),
+            "disk_free_bytes": house.jobs.vitals.disk_free_bytes,
+            "job_failures_total": house.jobs.vitals.failures,
+        }
+        text = admin.metrics_text(values, house.intake.refused)
+        return Response(text, media_type="text/plain; version=0.0.4")
+
+    async def status(self, request: Request) -> Response:  # noqa: ARG002
+        """Answer `/api/v1/status`."""
+        return await self._answered(self._status)
+
+    def _status(self) -> dict[str, Any]:
+        from importlib.metadata import PackageNotFoundError, version
+
+        house = self._house
+        found = admin.figures(house.store)
+        newest_ms = found.pop("newest_ms")
+        now_ms = int(time.time() * 1000)
+        try:
+            release = version("clerestory")
+        except PackageNotFoundError:
+            release = "unknown"
+        return {
+            "version": release,
+            "started_ms": house.started_ms,
+            "now_ms": now_ms,
+            **found,
+            "records_per_s": house.jobs.vitals.records_per_s,
+            "lag_s": None if newest_ms is None else max(0.0, (now_ms - newest_ms) / 1000),
+            "disk_free_bytes": house.jobs.vitals.disk_free_bytes,
+            "dropped": 0,
+            "refused": dict(house.intake.refused),
+            "doors": [
+                {"port": house.options.port, "what": what, "open": not house.jobs.disk_full}
+                for what in ("records", "OTLP logs over HTTP")
+            ],
+            "retention_days": house.options.retention_days,
+            "data_dir": str(house.options.data_dir),
+        }
+
+    async def settings(self, request: Request) -> Response:  # noqa: ARG002
+        """Answer `/api/v1/settings`."""
+        return json_response({"settings": admin.setting_rows(asdict(self._house.options))})
+
+    async def test_record(self, request: Request) -> Response:  # noqa: ARG002
+        """Answer `POST /api/v1/test-record`: store one record."""
+        line = {
+            "timestamp": time.time_ns(),
+            "level": "INFO",
+            "logger": "clerestory.test",
+            "message": "A test record: this server stores and finds records",
+        }
+        resource = msgspec.json.encode({"service.name": "clerestory"})
+        batch = Batch(kind=Kind.RECORDS, body=msgspec.json.encode(line), resource=resource)
+        try:
+            stored = await self._house.intake.store(batch)
+        except Exception as error:  # the request boundary
+            return error_response(error)
+        return json_response({"id": stored.first_id})
+
+    async def unknown(self, request: Request) -> Response:
+        """Answer a path under /api or /v1 that does not exist."""
+        path = request.url.path[:200]
+        message = f"{request.method} {path} does not exist here"
+        return error_response(LimitError(message, code="not_found", status=404))

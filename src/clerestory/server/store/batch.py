@@ -1,0 +1,56 @@
+"""A request's records on their way into the store.
+
+ingest -> [batch] -> writer -> fresh -> logs
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Kind(Enum):
+    """What a batch's bytes are."""
+
+    RECORDS = "records"
+    OTLP = "otlp"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a batch.
+
+    Attributes:
+        stored: Records that are in the store because of this batch.
+        duplicate: Lines that an earlier batch had brought.
+        rejected: Lines that are no records; kept raw.
+        first_id: Id of the first record, or empty.
+    """
+
+    stored: int
+    duplicate: int
+    rejected: int
+    first_id: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """One request's records.
+
+    Attributes:
+        kind: What `body` holds: lines, or an OTLP request in protobuf.
+        body: The bytes, inflated; lines are valid UTF-8.
+        spool: Id of the spool that numbers the lines; empty: the server numbers them.
+        first: Number of the first line in its spool.
+        resource: JSON object that describes the sender; lines only.
+        lines_of: Decodes an OTLP body that the engine cannot: `(resource JSON, lines)` pairs.
+        answer: Completed when the records are stored, or cannot be.
+    """
+
+    kind: Kind
+    body: bytes
+    spool: str = ""
+    first: int = 0
+    resource: bytes = b"{}"
+    lines_of: Callable[[bytes], list[tuple[bytes, bytes]]] | None = None
+    answer: "Future[Stored]" = field(default_factory=Future)

@@ -1,0 +1,232 @@
+r"""How the engine turns a request's bytes into rows: SQL text only.
+
+    ingest -> [store: file of bytes -> fresh -> logs] -> query -> api
+
+A value of `attrs` is text that keeps its JSON type. A string is stored as it is, unless it could
+be read as something else: one that begins with a digit, `-`, `[`, `{` or `"`, or is `true`,
+`false` or `null`, stands between two quotes (without escapes). Everything else is raw JSON.
+
+    "abc" -> abc        "42" -> "42"        42 -> 42        null -> null        [1] -> [1]
+
+Invariant: a row that cannot be stored has a `reason`, and its line is kept.
+"""
+
+# ruff: noqa: S608 - SQL is made of our own words; what was typed travels as parameters
+
+from typing import Final
+
+from clerestory.model.severity import LEVELS
+
+ARRIVAL: Final = "{arrival:Int64}"
+NS_MAX: Final = 5_600_000_000_000_000_000  # a partition's day ends in 2149
+REJECTED_CHARACTERS_KEPT: Final = 65_536
+
+_NAMES: Final = str(list(LEVELS))
+_NUMBERS: Final = str(list(LEVELS.values()))
+_AMBIGUOUS: Final = "(34,45,48,49,50,51,52,53,54,55,56,57,91,123)"  # " - 0-9 [ {
+_AMBIGUOUS_INSIDE: Final = "(45,48,49,50,51,52,53,54,55,56,57,91,123)"  # a quote is escaped there
+
+RECORDS_STRUCTURE: Final = "resource String, spool String, first UInt64, lines String"
+
+
+def _wrapped(text: str) -> str:
+    """Return SQL for a string's stored form."""
+    return (
+        f"if(ascii({text}) IN {_AMBIGUOUS} OR {text} IN ('true', 'false', 'null'), "
+        f"concat('\"', {text}, '\"'), {text})"
+    )
+
+
+def _stored(raw: str) -> str:
+    """Return SQL for the stored form of a raw JSON value."""
+    inside = f"substring({raw}, 2, length({raw}) - 2)"
+    return (
+        f"multiIf(ascii({raw}) != 34, {raw}, "
+        f"position({raw}, '\\\\') != 0, {_wrapped(f'JSONExtractString({raw})')}, "
+        f"ascii(substring({raw}, 2, 1)) IN {_AMBIGUOUS_INSIDE} "
+        f"OR {raw} IN ('\"true\"', '\"false\"', '\"null\"'), {raw}, {inside})"
+    )
+
+
+def _plain(raw: str) -> str:
+    """Return SQL for the text of a raw JSON value; null and a missing one are empty."""
+    return (
+        f"multiIf({raw} = 'null', '', ascii({raw}) != 34, {raw}, "
+        f"position({raw}, '\\\\') != 0, JSONExtractString({raw}), "
+        f"substring({raw}, 2, length({raw}) - 2))"
+    )
+
+
+def _stored_map(pairs: str) -> str:
+    return (
+        f"CAST(arrayMap((k, r) -> (k, {_stored('r')}), {pairs}.1, {pairs}.2), "
+        "'Map(LowCardinality(String), String)')"
+    )
+
+
+_LEVEL: Final = (
+    "transform(upper(trimBoth(said)), "
+    "['', 'WARN', 'FATAL', 'CRIT', 'ERR', 'PANIC', 'EMERG', 'INFORMATION'], "
+    "['INFO', 'WARNING', 'CRITICAL', 'CRITICAL', 'ERROR', 'EMERGENCY', 'EMERGENCY', 'INFO'], "
+    f"transform(said, arrayMap(n -> toString(n), {_NUMBERS}), {_NAMES}, upper(trimBoth(said))))"
+)
+_SEVERITY: Final = (
+    f"transform(level, {_NAMES}, {_NUMBERS}, toUInt8(least(ifNull(toUInt64OrNull(level), 20), 99)))"
+)
+_WHEN: Final = f"fromUnixTimestamp64Nano(if(ns BETWEEN 0 AND {NS_MAX}, ns, {ARRIVAL}), 'UTC')"
+_NS: Final = (
+    "ifNull(multiIf(t = '', NULL, ascii(t) != 34, toInt64OrNull(t), "
+    "toUnixTimestamp64Nano(parseDateTime64BestEffortOrNull("
+    "substring(t, 2, length(t) - 2), 9, 'UTC'))), -1)"
+)
+_OWN: Final = "('timestamp', 'level', 'logger', 'message', 'trace_id', 'span_id')"
+
+
+def records_select(path: str, *, line_bytes_max: int, fields_max: int) -> str:
+    """Return the SELECT from a file of batches to rows of `fresh`.
+
+    Args:
+        path: A file in RowBinary, of `RECORDS_STRUCTURE`.
+        line_bytes_max: A longer line gets the reason `line_too_long`.
+        fields_max: A record with more members gets the reason `too_many_fields`.
+    """
+    return f"""
+SELECT {_WHEN} AS ts, {_LEVEL} AS level, {_SEVERITY} AS severity, service,
+  {_plain("m['logger']")} AS logger, {_plain("m['message']")} AS message,
+  lower({_plain("m['trace_id']")}) AS trace_id, lower({_plain("m['span_id']")}) AS span_id,
+  {_stored_map("rest")} AS attrs, resource, spool, seq, reason,
+  if(reason = '', '', substringUTF8(line, 1, {REJECTED_CHARACTERS_KEPT})) AS line
+FROM (
+  SELECT *, m['timestamp'] AS t, {_NS} AS ns, {_plain("m['level']")} AS said,
+    arrayFilter(x -> x.1 NOT IN {_OWN}, pairs) AS rest
+  FROM (
+    SELECT *, CAST(pairs, 'Map(String, String)') AS m,
+      multiIf(length(line) > {line_bytes_max}, 'line_too_long',
+        length(pairs) > {fields_max}, 'too_many_fields',
+        length(pairs) > 0, '', not isValidJSON(line), 'not_json',
+        JSONType(line) != 'Object', 'not_an_object', '') AS reason
+    FROM (
+      SELECT service, resource, spool, first + i - 1 AS seq, line,
+        if(length(line) > {line_bytes_max}, [], JSONExtractKeysAndValuesRaw(line)) AS pairs
+      FROM (
+        SELECT spool, first, splitByChar('\\n', lines) AS split,
+          {_stored_map("JSONExtractKeysAndValuesRaw(resource)")} AS resource,
+          JSONExtractString(file.resource, 'service.name') AS service
+        FROM file('{path}', 'RowBinary', '{RECORDS_STRUCTURE}') AS file
+      )
+      ARRAY JOIN split AS line, arrayEnumerate(split) AS i
+      WHERE trimBoth(line, ' \\t\\r') != ''
+    )
+  )
+)"""
+
+
+PROTO: Final = """syntax = "proto3";
+message Request {
+  repeated ResourceLogs resource_logs = 1; uint64 first = 1000; string spool = 1001;
+}
+message ResourceLogs { Resource resource = 1; repeated ScopeLogs scope_logs = 2; }
+message Resource { repeated KeyValue attributes = 1; }
+message ScopeLogs { Scope scope = 1; repeated LogRecord log_records = 2; }
+message Scope { string name = 1; }
+message LogRecord {
+  fixed64 time_unix_nano = 1; uint32 severity_number = 2; string severity_text = 3;
+  AnyValue body = 5; repeated KeyValue attributes = 6; bytes trace_id = 9; bytes span_id = 10;
+  fixed64 observed_time_unix_nano = 11; string event_name = 12;
+}
+message KeyValue { string key = 1; AnyValue value = 2; }
+message AnyValue { oneof value {
+  string string_value = 1; bool bool_value = 2; int64 int_value = 3; double double_value = 4;
+  bytes array_value = 5; bytes kvlist_value = 6; bytes bytes_value = 7;
+} }
+"""
+_ANY: Final = (
+    "Tuple(value Enum8('no' = 0, 'string_value' = 1, 'bool_value' = 2, 'int_value' = 3, "
+    "'double_value' = 4, 'array_value' = 5, 'kvlist_value' = 6, 'bytes_value' = 7), "
+    "string_value String, bool_value Bool, int_value Int64, double_value Float64, "
+    "array_value String, kvlist_value String, bytes_value String)"
+)
+_PAIRS: Final = f"Array(Tuple(key String, value {_ANY}))"
+_REQUEST: Final = (
+    f"resource_logs Array(Tuple(resource Tuple(attributes {_PAIRS}), "
+    "scope_logs Array(Tuple(scope Tuple(name String), log_records Array(Tuple("
+    "time_unix_nano UInt64, severity_number UInt32, "
+    f"body {_ANY}, attributes {_PAIRS}, trace_id String, span_id String, "
+    "observed_time_unix_nano UInt64, event_name String)))))), first UInt64, spool String"
+)
+OTLP_STRUCTURE: Final = _REQUEST.replace("'", "\\'")
+
+
+def _double(value: str) -> str:
+    return (
+        f"multiIf(not isFinite({value}), concat('\"', toString({value}), '\"'), "
+        f"round({value}) = {value} AND position(toString({value}), 'e') = 0, "
+        f"concat(toString({value}), '.0'), "
+        f"toString({value}))"
+    )
+
+
+def _any(value: str, string: str) -> str:
+    return (
+        f"multiIf({value}.value = 'string_value', {string}, "
+        f"{value}.value = 'int_value', toString({value}.int_value), "
+        f"{value}.value = 'bool_value', if({value}.bool_value, 'true', 'false'), "
+        f"{value}.value = 'double_value', {_double(f'{value}.double_value')}, "
+        f"{value}.value = 'bytes_value', {_wrapped(f'base64Encode({value}.bytes_value)')}, "
+        f"{value}.value = 'no', 'null', toString(throwIf({value}.value "
+        "IN ('array_value', 'kvlist_value'), 'a list or a map: decoded outside')))"
+    )
+
+
+def _any_map(pairs: str) -> str:
+    entry = _any("x.value", _wrapped("x.value.string_value"))
+    return f"CAST(arrayMap(x -> (x.key, {entry}), {pairs}), 'Map(LowCardinality(String), String)')"
+
+
+def _text(stored: str) -> str:
+    return f"if(ascii({stored}) = 34, substring({stored}, 2, length({stored}) - 2), {stored})"
+
+
+_OTEL_LEVEL: Final = (
+    "multiIf(n = 0, 'INFO', n < 5, 'TRACE', n < 8, 'DEBUG', n = 8, 'VERBOSE', n = 9, 'INFO', "
+    "n < 13, 'NOTICE', n < 17, 'WARNING', n < 19, 'ERROR', n < 21, 'ALERT', n < 24, 'CRITICAL', "
+    "'EMERGENCY')"
+)
+_BODY: Final = "if(lr.body.value = 'no', '', " + _any("lr.body", "lr.body.string_value") + ")"
+
+
+def otlp_select(path: str) -> str:
+    """Return the SELECT from a file with one OTLP logs request to rows of `fresh`.
+
+    The file holds our identity (fields 1000 and 1001 of `PROTO`) followed by request bodies.
+    A value that is a list or a map makes it fail; such a request is decoded in Python.
+    """
+    return f"""
+SELECT fromUnixTimestamp64Nano(toInt64(multiIf(
+    lr.time_unix_nano BETWEEN 1 AND {NS_MAX}, lr.time_unix_nano,
+    lr.observed_time_unix_nano BETWEEN 1 AND {NS_MAX}, lr.observed_time_unix_nano,
+    toUInt64({ARRIVAL}))), 'UTC') AS ts,
+  {_OTEL_LEVEL} AS level, {_SEVERITY} AS severity,
+  if(mapContains(resource, 'service.name'), {_text("resource['service.name']")},
+    'unknown_service') AS service,
+  scope AS logger, {_BODY} AS message,
+  lower(hex(lr.trace_id)) AS trace_id, lower(hex(lr.span_id)) AS span_id,
+  if(lr.event_name = '', plain, mapUpdate(plain,
+    CAST(map('event.name', {_wrapped("lr.event_name")}),
+    'Map(LowCardinality(String), String)'))) AS attrs,
+  resource, spool, first + rowNumberInAllBlocks() AS seq, '' AS reason, '' AS line
+FROM (
+  SELECT spool, first, resource, scope, lr, lr.severity_number AS n,
+    {_any_map("lr.attributes")} AS plain
+  FROM (
+    SELECT spool, first, resource, sl.scope.name AS scope, arrayJoin(sl.log_records) AS lr
+    FROM (
+      SELECT spool, first, {_any_map("rl.resource.attributes")} AS resource,
+        arrayJoin(rl.scope_logs) AS sl
+      FROM (
+        SELECT spool, first, arrayJoin(resource_logs) AS rl
+        FROM file('{path}', 'ProtobufSingle', '{OTLP_STRUCTURE}')
+      )
+    )
+  )
+)"""

@@ -1,0 +1,84 @@
+"""The tables, as the engine is told about them.
+
+    ingest -> [store] -> query -> api
+
+`fresh` holds the rows of the commit that is under way: they are decoded into it once, and from
+there go to `logs`, to `rejected` and to the live tails.
+
+Invariant: `LOG_COLUMNS` names the columns of `logs` in order; every insert and every read uses it.
+"""
+
+from typing import Final
+
+DATABASE: Final = "clerestory"
+
+LOG_COLUMNS: Final = (
+    "ts",
+    "level",
+    "severity",
+    "service",
+    "logger",
+    "message",
+    "trace_id",
+    "span_id",
+    "attrs",
+    "resource",
+    "spool",
+    "seq",
+)
+
+_LOGS: Final = """
+CREATE TABLE IF NOT EXISTS logs (
+  ts       DateTime64(9, 'UTC')     CODEC(Delta(8), ZSTD(1)),
+  level    LowCardinality(String)   CODEC(ZSTD(1)),
+  severity UInt8                    CODEC(ZSTD(1)),
+  service  LowCardinality(String)   CODEC(ZSTD(1)),
+  logger   LowCardinality(String)   CODEC(ZSTD(1)),
+  message  String                   CODEC(ZSTD(1)),
+  trace_id String                   CODEC(ZSTD(1)),
+  span_id  String                   CODEC(ZSTD(1)),
+  attrs    Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+  resource Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+  spool    LowCardinality(String)   CODEC(ZSTD(1)),
+  seq      UInt64                   CODEC(Delta(8), ZSTD(1)),
+  INDEX ix_message lower(message) TYPE text(tokenizer = 'splitByNonAlpha') GRANULARITY 100000000,
+  INDEX ix_keys    mapKeys(attrs)   TYPE bloom_filter(0.01)  GRANULARITY 1,
+  INDEX ix_values  mapValues(attrs) TYPE bloom_filter(0.01)  GRANULARITY 1,
+  INDEX ix_trace   trace_id         TYPE bloom_filter(0.001) GRANULARITY 1,
+  INDEX ix_seq     seq              TYPE minmax              GRANULARITY 1
+) ENGINE = MergeTree PARTITION BY toDate(ts) ORDER BY ts
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1,
+  map_serialization_version = 'with_buckets',
+  map_serialization_version_for_zero_level_parts = 'with_buckets',
+  map_buckets_min_avg_size = 0, map_buckets_strategy = 'constant', max_buckets_in_map = 8
+"""
+
+_REJECTED: Final = """
+CREATE TABLE IF NOT EXISTS rejected (
+  at     DateTime64(3, 'UTC'),
+  spool  LowCardinality(String),
+  seq    UInt64,
+  reason LowCardinality(String),
+  line   String CODEC(ZSTD(1))
+) ENGINE = MergeTree PARTITION BY toDate(at) ORDER BY at
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+"""
+
+_FRESH: Final = """
+CREATE TABLE fresh (
+  ts DateTime64(9, 'UTC'), level LowCardinality(String), severity UInt8,
+  service LowCardinality(String), logger LowCardinality(String), message String,
+  trace_id String, span_id String, attrs Map(LowCardinality(String), String),
+  resource Map(LowCardinality(String), String), spool LowCardinality(String), seq UInt64,
+  reason LowCardinality(String), line String
+) ENGINE = Memory
+"""
+
+STATEMENTS: Final = (
+    f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic",
+    f"USE {DATABASE}",
+    _LOGS,
+    _REJECTED,
+    "DROP TABLE IF EXISTS fresh SYNC",
+    _FRESH,
+)

@@ -1,0 +1,336 @@
+r"""The one thread that stores: takes what waits, stores it together, then answers each.
+
+    ingest -> queue -> [writer] -> fresh -> logs, rejected
+                                       \-> tails (api/live)
+
+Invariant: an answer means stored. `fresh` is filled first; only when the insert into `logs` has
+returned is a batch answered and its spool's watermark moved, so a resend is stored once.
+"""
+
+# ruff: noqa: S608 - SQL is made of our own words; what was typed travels as parameters
+
+import logging
+import os
+import queue
+import secrets
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from clerestory.model.errors import ClerestoryError, LimitError
+from clerestory.server.store import decode
+from clerestory.server.store.batch import Batch, Kind, Stored
+from clerestory.server.store.embedded import Connection, EmbeddedStore, StoreError
+from clerestory.server.store.schema import LOG_COLUMNS
+
+QUEUE_BYTES_MAX: Final = 128 * 1024 * 1024
+GROUP_BYTES_MAX: Final = 24 * 1024 * 1024
+GROUP_BATCHES_MAX: Final = 512
+BUSY_BYTES_MIN: Final = 1024 * 1024
+LINGER_S: Final = 0.025
+
+_COLUMNS: Final = ", ".join(LOG_COLUMNS)
+_log = logging.getLogger("clerestory.server.store")
+
+
+class RefusedBatchError(ClerestoryError):
+    """The batch cannot be decoded; the same bytes will never be taken."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the writer has done since it started."""
+
+    stored: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    commits: int = 0
+    failed: int = 0
+    commit_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Claim:
+    """Part of a group: one batch's bytes after the lines already stored are cut off."""
+
+    batch: Batch
+    spool: str
+    first: int
+    after: int
+    duplicate: int
+    body: bytes
+
+
+class Writer:
+    """Stores batches, several in one insert.
+
+    Attributes:
+        counters: What it has done so far.
+        on_commit: Called in the writer's thread after each commit, while `fresh` holds its rows.
+    """
+
+    def __init__(self, store: EmbeddedStore, *, line_bytes_max: int, fields_max: int) -> None:
+        self.counters = Counters()
+        self.on_commit: Callable[[Connection], None] | None = None
+        self._limits = (line_bytes_max, fields_max)
+        self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._waiting_bytes = 0
+        self._lock = threading.Lock()
+        self._closing = False
+        self._busy = False
+        self._connection = store.inserting()
+        self._own_spools = {kind: secrets.token_hex(16) for kind in Kind}
+        self._watermarks = self._recovered()
+        self._thread = threading.Thread(target=self._work, name="clerestory-writer", daemon=True)
+        self._thread.start()
+
+    def _recovered(self) -> dict[str, int]:
+        rows = self._connection.rows("SELECT spool, max(seq) + 1 FROM logs GROUP BY spool")
+        return {str(spool): int(following) for spool, following in rows}
+
+    def submit(self, batch: Batch) -> None:
+        """Queue a batch; its `answer` completes when it is stored.
+
+        Raises:
+            LimitError: The queue is full (`busy`, 429) or the writer stops (`stopping`, 503).
+        """
+        size = len(batch.body)
+        with self._lock:
+            if self._closing:
+                raise LimitError("the server is stopping; send again", code="stopping", status=503)
+            if self._waiting_bytes and self._waiting_bytes + size > QUEUE_BYTES_MAX:
+                message = (
+                    f"{self._waiting_bytes} bytes wait to be stored and the limit is "
+                    f"{QUEUE_BYTES_MAX}; send again after the time in Retry-After"
+                )
+                raise LimitError(message, code="busy", status=429)
+            self._waiting_bytes += size
+            self._queue.put(batch)
+
+    def close(self) -> None:
+        """Store what waits, then stop the thread."""
+        with self._lock:
+            already, self._closing = self._closing, True
+        if not already:
+            self._queue.put(None)
+            self._thread.join()
+            self._connection.close()
+
+    def _work(self) -> None:
+        while True:
+            group, last = self._next_group()
+            if group:
+                started = time.monotonic()
+                self._commit_group(group)
+                self.counters.commit_s += time.monotonic() - started
+                with self._lock:
+                    self._waiting_bytes -= sum(len(batch.body) for batch in group)
+            if last:
+                return
+
+    def _next_group(self) -> tuple[list[Batch], bool]:
+        """Return what waits, and whether it is the last.
+
+        A commit costs 40 ms before its first record. So after a large one the next group waits a
+        moment for the senders that were just answered.
+        """
+        group: list[Batch] = []
+        size = 0
+        deadline = 0.0
+        while size < GROUP_BYTES_MAX and len(group) < GROUP_BATCHES_MAX:
+            wait_s = max(0.0, deadline - time.monotonic()) if self._busy and group else 0.0
+            try:
+                batch = self._queue.get(timeout=wait_s) if group else self._queue.get()
+            except queue.Empty:
+                break
+            if batch is None:
+                return group, True
+            deadline = deadline or time.monotonic() + LINGER_S
+            group.append(batch)
+            size += len(batch.body)
+        self._busy = size >= BUSY_BYTES_MIN
+        return group, False
+
+    def _commit_group(self, group: list[Batch]) -> None:
+        try:
+            self._commit(group)
+        except Exception as error:  # the wall of this thread: every batch gets an answer
+            if len(group) > 1:
+                for batch in group:
+                    self._commit_group([batch])
+                return
+            self._commit_alone(group[0], error)
+
+    def _commit_alone(self, batch: Batch, error: Exception) -> None:
+        """Store an OTLP body by way of lines, or tell the sender that it cannot be stored."""
+        try:
+            if batch.kind is not Kind.OTLP or batch.lines_of is None:
+                raise error  # noqa: TRY301
+            parts = [
+                Batch(kind=Kind.RECORDS, body=lines, resource=resource)
+                for resource, lines in batch.lines_of(batch.body)
+            ]
+            self._commit(parts)
+            done = [part.answer.result() for part in parts]
+            batch.answer.set_result(
+                Stored(sum(part.stored for part in done), 0, sum(part.rejected for part in done))
+            )
+        except Exception as failure:  # the wall of this thread: the sender hears of it
+            self.counters.failed += 1
+            if not isinstance(failure, ClerestoryError):
+                _log.exception("a batch failed")
+            batch.answer.set_exception(failure)
+
+    def _commit(self, group: list[Batch]) -> None:
+        marks = dict[str, int]()
+        claims = [self._claim(batch, marks) for batch in group]
+        self._connection.run("TRUNCATE TABLE fresh")
+        arrival = time.time_ns()
+        self._decode([c for c in claims if c.batch.kind is Kind.RECORDS and c.body], arrival)
+        self._decode_otlp([c for c in claims if c.batch.kind is Kind.OTLP], arrival)
+        self._keep_rejected(arrival)
+        self._connection.run(
+            f"INSERT INTO logs ({_COLUMNS}) SELECT {_COLUMNS} FROM fresh WHERE reason = ''"
+        )
+        self._watermarks.update(marks)
+        self.counters.commits += 1
+        self._answer(claims)
+        if self.on_commit is not None:
+            self.on_commit(self._connection)
+
+    def _claim(self, batch: Batch, marks: dict[str, int]) -> _Claim:
+        spool = batch.spool or self._own_spools[batch.kind]
+        mark = marks.get(spool, self._watermarks.get(spool, 0))
+        if batch.kind is Kind.OTLP or not batch.spool:
+            # a number for every byte is more than enough, and nothing has to be counted
+            after = mark + len(batch.body) + 1
+            marks[spool] = after
+            return _Claim(batch, spool, mark, after, 0, batch.body)
+        lines = batch.body.count(b"\n") + (not batch.body.endswith(b"\n") and bool(batch.body))
+        after = batch.first + lines
+        skip = min(max(mark - batch.first, 0), lines)
+        marks[spool] = max(mark, after)
+        body = _without_lines(batch.body, skip)
+        return _Claim(batch, spool, batch.first + skip, after, skip, body)
+
+    def _decode(self, claims: list[_Claim], arrival: int) -> None:
+        if not claims:
+            return
+        rows = b"".join(
+            part
+            for claim in claims
+            for part in (
+                _binary(claim.batch.resource),
+                _binary(claim.spool.encode()),
+                claim.first.to_bytes(8, "little"),
+                _binary(claim.body),
+            )
+        )
+        line_bytes_max, fields_max = self._limits
+        with _file_of(rows) as path:
+            select = decode.records_select(
+                path, line_bytes_max=line_bytes_max, fields_max=fields_max
+            )
+            self._connection.run(f"INSERT INTO fresh {select}", {"arrival": arrival})
+
+    def _decode_otlp(self, claims: list[_Claim], arrival: int) -> None:
+        if not claims:
+            return
+        spool = claims[0].spool.encode()
+        identity = b"\xc0\x3e" + _varint(claims[0].first) + b"\xca\x3e" + _binary(spool)
+        body = b"".join([identity, *(claim.body for claim in claims)])
+        with _file_of(body) as path:
+            try:
+                self._connection.run(
+                    f"INSERT INTO fresh {decode.otlp_select(path)}", {"arrival": arrival}
+                )
+            except StoreError as error:
+                raise RefusedBatchError(f"the request cannot be decoded: {error}") from error
+
+    def _keep_rejected(self, arrival: int) -> None:
+        found = self._connection.rows("SELECT count() FROM fresh WHERE reason != ''")
+        if not found[0][0]:
+            return
+        self._connection.run(
+            "INSERT INTO rejected SELECT fromUnixTimestamp64Milli({at:Int64}, 'UTC'), "
+            "spool, seq, reason, line FROM fresh WHERE reason != ''",
+            {"at": arrival // 1_000_000},
+        )
+
+    def _answer(self, claims: list[_Claim]) -> None:
+        rows = self._connection.rows(
+            "SELECT spool, count(), countIf(reason != ''), min(seq) FROM fresh GROUP BY spool"
+        )
+        by_spool = {str(spool): (int(n), int(r), int(f)) for spool, n, r, f in rows}
+        sharing = Counter(claim.spool for claim in claims)
+        for claim in claims:
+            if claim.batch.kind is Kind.OTLP or sharing[claim.spool] == 1:
+                # requests that were decoded together are counted together, with the first
+                count, refused, first = by_spool.pop(claim.spool, (0, 0, 0))
+            else:
+                count, refused, first = self._counted(claim)
+            first_id = f"{claim.spool}:{first}" if count else ""
+            self._complete(claim, Stored(count - refused, claim.duplicate, refused, first_id))
+
+    def _counted(self, claim: _Claim) -> tuple[int, int, int]:
+        found = self._connection.rows(
+            "SELECT count(), countIf(reason != ''), min(seq) FROM fresh "
+            "WHERE spool = {spool:String} AND seq >= {first:UInt64} AND seq < {after:UInt64}",
+            {"spool": claim.spool, "first": claim.first, "after": claim.after},
+        )
+        count, refused, first = found[0]
+        return int(count), int(refused), int(first)
+
+    def _complete(self, claim: _Claim, stored: Stored) -> None:
+        self.counters.stored += stored.stored
+        self.counters.duplicate += stored.duplicate
+        self.counters.rejected += stored.rejected
+        claim.batch.answer.set_result(stored)
+
+
+def _without_lines(body: bytes, count: int) -> bytes:
+    position = 0
+    for _ in range(count):
+        following = body.find(b"\n", position)
+        if following < 0:
+            return b""
+        position = following + 1
+    return body[position:] if position else body
+
+
+def _varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 127:
+        encoded.append(number & 127 | 128)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def _binary(content: bytes) -> bytes:
+    return _varint(len(content)) + content
+
+
+@contextmanager
+def _file_of(content: bytes) -> Iterator[str]:
+    """Lend the path of a file with `content`, in memory where the system has such files."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("clerestory")
+        path = f"/proc/self/fd/{descriptor}"
+    else:
+        descriptor, path = tempfile.mkstemp(prefix="clerestory-")
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        yield path
+    finally:
+        os.close(descriptor)
+        if not path.startswith("/proc/"):
+            Path(path).unlink(missing_ok=True)

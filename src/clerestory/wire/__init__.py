@@ -1,0 +1,1 @@
+"""How a record looks in bytes."""

@@ -1,0 +1,112 @@
+/* Asks the server's JSON API; every failure becomes an ApiError that a Note can show. */
+
+import type {
+  Facet, Histogram, LogsPage, RecordInContext, Setting, Status, Suggestion,
+} from "./types.ts";
+
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly position: number | null = null,
+    readonly length = 1,
+    readonly hint = "",
+  ) {
+    super(message);
+  }
+
+  /** Whether the server did not answer at all, so that trying again may help. */
+  get isAbsence(): boolean {
+    return this.status === 0 || this.status >= 502;
+  }
+}
+
+type Params = Record<string, string | number | undefined>;
+
+export function apiUrl(path: string, params: Params = {}): URL {
+  const url = new URL(`api/v1/${path}`, document.baseURI);
+  for (const [name, value] of Object.entries(params)) {
+    if (value !== undefined && value !== "") url.searchParams.set(name, String(value));
+  }
+  return url;
+}
+
+interface ErrorBody {
+  error?: { message?: string; position?: number; length?: number; hint?: string };
+}
+
+async function refusal(response: Response): Promise<ApiError> {
+  let body: ErrorBody = {};
+  try {
+    body = (await response.json()) as ErrorBody;
+  } catch {
+    // A proxy's answer may be no JSON; the status line is then all there is to say.
+  }
+  const message = body.error?.message ?? `the server answered ${response.status}`;
+  const { position, length, hint } = body.error ?? {};
+  return new ApiError(message, response.status, position ?? null, length ?? 1, hint ?? "");
+}
+
+async function ask<T>(url: URL, init: RequestInit = {}): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(url, init);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError("the server does not answer", 0);
+  }
+  if (!response.ok) throw await refusal(response);
+  return (await response.json()) as T;
+}
+
+export interface LogsQuery {
+  q: string;
+  from: string | number;
+  to: string | number;
+  limit?: number;
+  cursor?: string;
+  order?: "asc" | "desc";
+}
+
+export function askLogs(query: LogsQuery, signal?: AbortSignal): Promise<LogsPage> {
+  return ask(apiUrl("logs", { ...query }), { signal: signal ?? null });
+}
+
+export function askRecord(id: string, context: number, signal?: AbortSignal): Promise<RecordInContext> {
+  return ask(apiUrl(`logs/${encodeURIComponent(id)}`, { context }), { signal: signal ?? null });
+}
+
+export function askHistogram(
+  q: string, from: string | number, to: string | number, buckets: number, signal?: AbortSignal,
+): Promise<Histogram> {
+  return ask(apiUrl("histogram", { q, from, to, buckets }), { signal: signal ?? null });
+}
+
+export async function askFacets(
+  q: string, from: string | number, to: string | number, signal?: AbortSignal,
+): Promise<Facet[]> {
+  const answer = await ask<{ facets: Facet[] }>(apiUrl("facets", { q, from, to }), { signal: signal ?? null });
+  return answer.facets;
+}
+
+export async function askFields(from: string, to: string): Promise<{ name: string; count: number }[]> {
+  return (await ask<{ fields: { name: string; count: number }[] }>(apiUrl("fields", { from, to }))).fields;
+}
+
+export async function askSuggestions(params: Params, signal: AbortSignal): Promise<Suggestion[]> {
+  const answer = await ask<Suggestion[] | { values?: Suggestion[]; suggestions?: Suggestion[] }>(
+    apiUrl("suggest", params), { signal });
+  return Array.isArray(answer) ? answer : (answer.suggestions ?? answer.values ?? []);
+}
+
+export function askStatus(): Promise<Status> {
+  return ask(apiUrl("status"));
+}
+
+export async function askSettings(): Promise<Setting[]> {
+  return (await ask<{ settings: Setting[] }>(apiUrl("settings"))).settings;
+}
+
+export function sendTestRecord(): Promise<{ id: string }> {
+  return ask(apiUrl("test-record"), { method: "POST" });
+}

@@ -1,0 +1,36 @@
+/* Every key of the page, and that each has a control to click. */
+
+import { Keys } from "../parts/Key.tsx";
+import { Dialog } from "./Dialog.tsx";
+
+const GROUPS: [string, [string, string][]][] = [
+  ["Records", [
+    ["j k", "next, previous"], ["Enter", "open the record"], ["Esc", "close the record"],
+    ["g", "first"], ["G", "last"], ["e E", "next, previous error"], ["w W", "next, previous warning"],
+    ["t", "all records of its trace"], ["c", "copy the record as JSON"],
+  ]],
+  ["Search and time", [
+    ["/", "search"], ["f x", "only, not the value under the pointer or focus"],
+    ["Space", "live, pause"], ["[ ]", "earlier, later"], ["- +", "zoom out, in"],
+  ]],
+  ["Page", [
+    ["Ctrl K", "commands"], ["y", "copy link"], ["d", "day, night"], ["g l", "logs"], ["?", "this list"],
+  ]],
+];
+
+export function Help({ onClose }: { onClose: () => void }) {
+  return (
+    <Dialog title="Keys" onClose={onClose}>
+      <h2>Keys</h2>
+      <div class="help">
+        {GROUPS.map(([title, keys]) => (
+          <section key={title}>
+            <h3>{title}</h3>
+            {keys.map(([of, text]) => <p key={of}><Keys of={of} text={text} /></p>)}
+          </section>
+        ))}
+      </div>
+      <form method="dialog"><button class="control">Close</button></form>
+    </Dialog>
+  );
+}

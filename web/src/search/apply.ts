@@ -1,0 +1,34 @@
+/* Puts a search text into the address: the only way by which a search changes. */
+
+import { query, setParams } from "../address/address.ts";
+import { remember } from "../app/preferences.ts";
+import { report } from "../records/problem.ts";
+import { choose } from "./edit.ts";
+import { parse } from "./parser.ts";
+
+/** Run a search text; false, with a Note, when it cannot be read. */
+export function run(text: string, push = true): boolean {
+  try {
+    parse(text);
+  } catch (error) {
+    report(error, text);
+    return false;
+  }
+  if (push) remember(text);
+  setParams({ q: text.trim() }, push);
+  return true;
+}
+
+/** What + and − do: keep only, or leave out, the records with this value. */
+export function chooseValue(field: string, value: string, choice: "only" | "not"): void {
+  try {
+    run(choose(query.peek(), field, value, choice));
+  } catch (error) {
+    report(error, query.peek());
+  }
+}
+
+/** Look at every record of a trace, whatever else was searched for. */
+export function showTrace(traceId: string): void {
+  run(`trace:${traceId}`);
+}
