@@ -128,12 +128,8 @@ class _Detector:
 
 
 def _detector(rule: str, literals: str, pattern: str, replacement: str = "") -> _Detector:
-    return _Detector(
-        rule,
-        tuple(literal.encode() for literal in literals.split("␣")),
-        re.compile(pattern),
-        replacement or marker(rule),
-    )
+    found = tuple(literal.encode() for literal in literals.split("␣"))
+    return _Detector(rule, found, re.compile(pattern), replacement or marker(rule))
 
 
 _DETECTORS: Final = (
@@ -175,22 +171,32 @@ _NESTED: Final = (
 # skip through a text many times faster than a search for each literal would.
 _TOKEN_MAP: Final = bytes(97 if chr(byte) in _WORD_CHARS else 46 for byte in range(256))
 _TOKEN_RUN: Final = b"a" * 20
-_HINTS: Final = (b"://", b":{", b"[{", b"assw", b"ASSW", b"pwd", b"asic ")
-# Digits read as 0, what stands around a JSON number as n, all else as a dot: so a run of digits
-# inside a text is found without stopping at the time that begins every line.
+_NESTING: Final = (b":{", b"[{", b", {")
+# Digits read as 0, what stands around a JSON number as n, what parts the digits of a card as s, all
+# else as a dot: so a run of digits inside a text is found without stopping at the time that begins
+# every line.
 _DIGIT_MAP: Final = bytes(
-    48 if 48 <= byte <= 57 else 110 if byte in b":,[" else 46 for byte in range(256)
+    48 if 48 <= byte <= 57 else 110 if byte in b":,[" else 115 if byte in b" -" else 46
+    for byte in range(256)
 )
 _CARD_RUNS: Final = (
     b"." + b"0" * 13,
+    b"s" + b"0" * 13,
     b"n" + b"0" * 15 + b".",
     b"n" + b"0" * 16 + b".",
-    b"0000.0000.0000.",
+    b"0000s0000s0000s",
 )
 _PIECE_BYTES: Final = 65536
-_LOOKS: Final = tuple({literal for one in _DETECTORS for literal in one.literals})
-_CARD_BYTES: Final = re.compile(rb"\d(?:[ -]?\d){12}")
+_CARD_BYTES: Final = re.compile(rb"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.,}\]])")
 _TIME_BYTES: Final = 33
+_URL_LOOK: Final = re.compile(rb"://[^\s/:@\"']*:[^\s/@\"']+@")
+_PASSWORD_LITERALS: Final = next(one.literals for one in _DETECTORS if one.rule == "password")
+_TOKEN_LITERALS: Final = tuple(
+    literal
+    for one in _DETECTORS
+    if one.rule not in {"password", "url-password"}
+    for literal in one.literals
+)
 _CARD: Final = re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.])")
 
 
@@ -259,25 +265,19 @@ class ValueRules:
         return b"".join(parts)
 
     def _piece(self, piece: bytes) -> bytes:
-        starts = _suspects(piece)
+        starts = _secret_lines(piece)
         if not starts:
             return piece
         parts: list[bytes] = []
         done = 0
         for start in sorted(starts):
-            end = piece.find(b"\n", start)
-            end = len(piece) if end < 0 else end
+            end = _line_end(piece, start)
             parts += (piece[done:start], self._line(piece[start:end]))
             done = end
         parts.append(piece[done:])
         return b"".join(parts)
 
     def _line(self, line: bytes) -> bytes:
-        lower = line.lower()
-        looks = any(literal in lower for literal in _LOOKS)
-        nested = any(name in lower for name in _NESTED) and (b":{" in line or b"[{" in line)
-        if not (looks or nested or _CARD_BYTES.search(line, _TIME_BYTES)):
-            return line
         try:
             fields = decode(line)
         except ValueError:
@@ -286,23 +286,70 @@ class ValueRules:
         return encode(head | self.value({k: v for k, v in fields.items() if k not in head}))
 
 
-def _suspects(piece: bytes) -> set[int]:
-    """Return the starts of the lines that may hold a secret."""
-    starts: set[int] = set()
-    for hint in _HINTS:
-        _collect(piece, hint, starts)
-    _collect(piece.translate(_TOKEN_MAP), _TOKEN_RUN, starts, source=piece)
-    digits = piece.translate(_DIGIT_MAP)
-    for run in _CARD_RUNS:
-        _collect(digits, run, starts, source=piece)
-    return starts
+def _line_end(piece: bytes, start: int) -> int:
+    end = piece.find(b"\n", start)
+    return len(piece) if end < 0 else end
 
 
-def _collect(text: bytes, literal: bytes, starts: set[int], *, source: bytes = b"") -> None:
-    """Add the start of each line that holds the literal."""
+def _secret_lines(piece: bytes) -> set[int]:
+    """Return the starts of the lines that hold what looks like a secret.
+
+    A hint, cheap to find in the whole piece, says which lines to look at; the look, dear, decides.
+    """
+    found: set[int] = set()
+    for hinted, look in (
+        (_hinted(piece, b"://"), _looks_like_url),
+        (_hinted(piece.lower(), b"assw", b"pwd"), _looks_like_password),
+        (_nested(piece), _has_secret_name),
+        (_hinted(piece.translate(_TOKEN_MAP), _TOKEN_RUN, source=piece), _looks_like_token),
+        (_hinted(piece.translate(_DIGIT_MAP), *_CARD_RUNS, source=piece), _looks_like_card),
+    ):
+        found.update(start for start in hinted if look(piece[start : _line_end(piece, start)]))
+    return found
+
+
+def _nested(piece: bytes) -> set[int]:
+    if piece.count(b"{") == piece.count(b"\n"):  # no brace but the one that begins each line
+        return set()
+    return _hinted(piece, *_NESTING)
+
+
+def _looks_like_url(line: bytes) -> bool:
+    return _URL_LOOK.search(line) is not None
+
+
+def _looks_like_password(line: bytes) -> bool:
+    lower = line.lower()
+    return _contains(lower, _PASSWORD_LITERALS) or _has_secret_name(line)
+
+
+def _has_secret_name(line: bytes) -> bool:
+    return _contains(line.lower(), _NESTED) and _contains(line, _NESTING)
+
+
+def _looks_like_token(line: bytes) -> bool:
+    return _contains(line.lower(), _TOKEN_LITERALS)
+
+
+def _looks_like_card(line: bytes) -> bool:
+    return _CARD_BYTES.search(line, _TIME_BYTES) is not None
+
+
+def _contains(text: bytes, literals: Iterable[bytes]) -> bool:
+    for literal in literals:  # noqa: SIM110  a generator would cost as much as the search
+        if literal in text:
+            return True
+    return False
+
+
+def _hinted(text: bytes, *hints: bytes, source: bytes = b"") -> set[int]:
+    """Return the starts of the lines that hold one of the hints."""
     source = source or text
-    at = text.find(literal)
-    while at >= 0:
-        starts.add(source.rfind(b"\n", 0, at) + 1)
-        end = source.find(b"\n", at)
-        at = text.find(literal, end) if end >= 0 else -1
+    starts: set[int] = set()
+    for hint in hints:
+        at = text.find(hint)
+        while at >= 0:
+            starts.add(source.rfind(b"\n", 0, at) + 1)
+            end = source.find(b"\n", at)
+            at = text.find(hint, end) if end >= 0 else -1
+    return starts

@@ -1,0 +1,56 @@
+"""Generated values: whatever is logged, one line of valid JSON comes of it."""
+
+import json
+import os
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clerestory.process.encode import encode_surely
+from clerestory.process.redaction import NameRules, ValueRules
+from clerestory.process.values import ValueLimits
+from clerestory.wire.line import iso_time, with_iso_time
+
+EXAMPLES = int(os.environ.get("CLERESTORY_FUZZ_EXAMPLES", "500"))
+text = st.text(st.characters(exclude_categories=()), max_size=50)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | text | st.binary(max_size=20)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=5)
+        | st.dictionaries(text | st.integers(), inner, max_size=5)
+        | st.tuples(inner, inner)
+        | st.frozensets(st.integers(), max_size=3)
+    ),
+    max_leaves=20,
+)
+
+
+@given(fields=st.dictionaries(text, values, max_size=8))
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_any_fields_become_one_valid_line(fields):
+    """Encoded, masked and given its ISO time, a record is one line of JSON without NUL."""
+    record = {"timestamp": 1795314823428724290, "level": "INFO", "message": "m", **fields}
+
+    line = encode_surely(record, ValueLimits(), 1_000_000)
+    masked = ValueRules(NameRules()).lines(line)
+    sent = with_iso_time(masked)
+
+    assert line.count(b"\n") == masked.count(b"\n") == 1
+    assert b"\0" not in line
+    assert json.loads(sent)["message"] is not None
+    if "timestamp" not in fields:
+        assert json.loads(sent)["timestamp"] == iso_time(1795314823428724290)
+
+
+@given(lines=st.lists(st.binary(max_size=200).map(lambda b: b.replace(b"\n", b"")), max_size=10))
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_masking_keeps_the_number_of_lines_whatever_they_hold(lines):
+    """A line's number is its identity: masking never adds or removes one."""
+    chunk = b"".join(line + b"\n" for line in lines)
+
+    assert ValueRules(NameRules()).lines(chunk).count(b"\n") == len(lines)
