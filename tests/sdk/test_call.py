@@ -390,7 +390,8 @@ def test_unittest_assert_logs_works():
             self.assertEqual(seen.output, ["INFO:asserted:hello"])
 
     result = unittest.TestResult()
-    Case().run(result)
+    with capture():
+        Case().run(result)
     assert not result.failures
     assert not result.errors
 

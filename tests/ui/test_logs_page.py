@@ -121,6 +121,8 @@ def test_a_copied_address_shows_the_same_rows_columns_and_selection(
     fresh = other.new_page()
     fresh.goto(page.url)
     fresh.wait_for_selector(".panel .tree .n")
+    for shown in (page, fresh):
+        shown.wait_for_selector(LOADED)
 
     try:
         assert first_rows(fresh) == first_rows(page)

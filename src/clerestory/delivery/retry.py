@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+# Our own generator: a program that seeds the global one gets the numbers it asked for.
+_RANDOM: Final = random.Random()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,7 @@ class RetryPolicy:
     wait_s_first: float = 0.1
     wait_s_max: float = 5.0
 
-    def waits_s(self, random_unit: Callable[[], float] = random.random) -> Iterator[float]:
+    def waits_s(self, random_unit: Callable[[], float] = _RANDOM.random) -> Iterator[float]:
         """Yield one wait after the other, without end."""
         bound = self.wait_s_first
         while True:

@@ -180,7 +180,12 @@ function Body({ record, around }: { record: FullRecord; around: RecordInContext 
 
 function fieldsOf(record: FullRecord): Record<string, unknown> {
   const { attrs, logger, span_id, resource } = record;
-  const fields: Record<string, unknown> = { ...attrs, logger };
+  // What the program said first; where it said it, which the head shows too, behind.
+  const { module, funcName, lineno, ...own } = attrs;
+  const fields: Record<string, unknown> = { ...own, logger };
+  for (const [name, value] of Object.entries({ module, funcName, lineno })) {
+    if (value !== undefined) fields[name] = value;
+  }
   if (span_id) fields.span = span_id;
   if (resource && Object.keys(resource).length > 0) fields.resource = resource;
   return fields;
