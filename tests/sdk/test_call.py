@@ -420,3 +420,26 @@ def test_fixture_of_the_plugin_catches(clerestory_capture):
 
     assert clerestory_capture.find("caught", n=1)["level"] == "DEBUG"
     assert "sys" in sys.modules
+
+
+def test_contexts_of_a_thousand_tasks_stay_apart():
+    """Each asyncio task sees its own fields, whatever the others bind meanwhile."""
+    import asyncio
+
+    log = get_logger("tasks")
+
+    async def task(number):
+        with request_context(task=number):
+            await asyncio.sleep(0)
+            log.info("step", expected=number)
+            await asyncio.sleep(0)
+            log.info("step", expected=number)
+
+    async def all_tasks():
+        await asyncio.gather(*(task(number) for number in range(1000)))
+
+    with capture("INFO") as caught:
+        asyncio.run(all_tasks())
+
+    assert len(caught.records) == 2000
+    assert all(record["task"] == record["expected"] for record in caught.records)
