@@ -2,7 +2,7 @@
 
     python benchmarks/ingest.py --records 4000000
 
-Starts a server in a process of its own, sends bodies that were encoded beforehand over two
+Starts a server in a process of its own, sends bodies that were encoded beforehand over six
 keep-alive connections, OTLP in protobuf and our own lines, half of the records each, then asks.
 CPU is the server's alone. Merges run all the time, so a long run shows their cost, too.
 """
@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.support.server import ServerProcess
 
 PER_REQUEST = 8000
+CONNECTIONS = 6
 DAY_NS = 86_400 * 10**9
 TEMPLATES = [
     "smtp timeout while sending order {} to warehouse",
@@ -131,7 +132,10 @@ def run(server, name, jobs, count):
     jobs = iter(jobs)
     pid = server.process.pid
     started, cpu = time.perf_counter(), cpu_s(pid)
-    threads = [threading.Thread(target=send, args=(server, jobs, lock, failures)) for _ in "12"]
+    threads = [
+        threading.Thread(target=send, args=(server, jobs, lock, failures))
+        for _ in range(CONNECTIONS)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -98,6 +98,8 @@ def as_json(request):
 @pytest.mark.parametrize("values", [SCALARS, NESTED], ids=["scalars", "nested"])
 @pytest.mark.parametrize("encoding", ["protobuf", "json"])
 def test_every_value_comes_back_whichever_way_it_was_decoded(server, values, encoding):
+    """Two decoders, one meaning: which one ran must not show."""
+
     @settings(
         max_examples=12,
         deadline=None,
@@ -126,6 +128,7 @@ def test_every_value_comes_back_whichever_way_it_was_decoded(server, values, enc
 
 
 def test_the_real_exporter_is_understood(server, service):
+    """Hand-made bytes prove less than what people really run."""
     from opentelemetry._logs import LogRecord, SeverityNumber
     from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
     from opentelemetry.sdk._logs import LoggerProvider
@@ -151,6 +154,7 @@ def test_the_real_exporter_is_understood(server, service):
 
 
 def test_what_is_missing_gets_its_documented_default(server):
+    """Almost every field of OTLP may be absent."""
     event = uuid.uuid4().hex
     request = ExportLogsServiceRequest()
     log = request.resource_logs.add().scope_logs.add().log_records.add()
@@ -184,6 +188,7 @@ def test_what_is_missing_gets_its_documented_default(server):
     ],
 )
 def test_a_malformed_request_is_a_400_in_its_own_encoding(server, body, headers):
+    """An exporter that cannot read the refusal sends the same bytes for ever."""
     status, answer, got = server.call("POST", "/v1/logs", body, headers)
 
     assert status == 400
@@ -199,5 +204,6 @@ def test_a_malformed_request_is_a_400_in_its_own_encoding(server, body, headers)
          "value", "arrayValue", "values", "resource", "timeUnixNano"]), inner, max_size=3)),
     max_leaves=12))  # fmt: skip
 def test_no_body_makes_the_server_fail(server, body, json_value):
+    """The port is open to every program on the machine."""
     assert server.call("POST", "/v1/logs", body, PROTOBUF)[0] in (200, 400)
     assert server.call("POST", "/v1/logs", json.dumps(json_value).encode(), JSON)[0] in (200, 400)

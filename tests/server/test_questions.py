@@ -32,6 +32,7 @@ Q = "service:questions"
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_pages_show_every_record_once_and_in_order(filled, order):
+    """A cursor that skips or repeats hides the record one looks for."""
     seen, cursor = [], ""
     while cursor is not None:
         params = {"q": Q, "limit": 7, "order": order, "from": "-1h"}
@@ -45,6 +46,7 @@ def test_pages_show_every_record_once_and_in_order(filled, order):
 
 
 def test_the_histogram_counts_every_class(filled):
+    """The bars are what people see first, and trust."""
     answer = filled.get("/api/v1/histogram", q=Q, buckets=20)
 
     assert answer["classes"] == ["fatal", "error", "warn", "info", "debug"]
@@ -58,6 +60,7 @@ def test_the_histogram_counts_every_class(filled):
 
 
 def test_facets_and_suggestions_count_values(filled):
+    """A count beside a value is a promise of what a click finds."""
     facets = filled.get("/api/v1/facets", q=Q, fields="region,level")["facets"]
     usual = filled.get("/api/v1/facets", q=Q)["facets"]
     regions = filled.get("/api/v1/suggest", field="region", prefix="E", q=Q)
@@ -88,18 +91,21 @@ def test_facets_and_suggestions_count_values(filled):
     ],
 )
 def test_a_wrong_question_is_told_what_is_wrong(filled, path, status, code):
+    """The page underlines the place that the error names."""
     got, answer, _ = filled.call("GET", path)
 
     assert (got, json.loads(answer)["error"]["code"]) == (status, code)
 
 
 def test_hostile_text_is_data(filled):
+    """What is typed into the search never becomes SQL."""
     for text in ["'; DROP TABLE logs --", "\\", "\t\n", "{q0:String}", "%_", "\0", "a" * 5000]:
         assert filled.rows(json.dumps(f"x{text}", ensure_ascii=False)) == []
         assert filled.rows(f'k="{text}"'.replace("\\", "\\\\")) == []
 
 
 def test_status_settings_metrics_and_a_test_record_answer(filled):
+    """These are asked when something else does not work."""
     before = filled.get("/api/v1/status")
     row_id = json.loads(filled.call("POST", "/api/v1/test-record")[1])["id"]
     status = filled.get("/api/v1/status")
@@ -111,6 +117,7 @@ def test_status_settings_metrics_and_a_test_record_answer(filled):
 
 
 def test_every_other_path_is_the_page_under_a_strict_policy(filled):
+    """Log text is foreign text; the policy keeps it from running."""
     status, page, headers = filled.call("GET", "/trace/abc")
     again, _, _ = filled.call("GET", "/logs", headers={"If-None-Match": headers["etag"]})
 
@@ -122,6 +129,7 @@ def test_every_other_path_is_the_page_under_a_strict_policy(filled):
 
 
 def test_times_are_understood_in_four_forms():
+    """Links, scripts and the page each write times their own way."""
     now = 1_795_314_823_000_000_000
     assert range_of("-15m", "", now_ns=now) == (now - 900 * 10**9, now + 10**9)
     assert range_of("1795314823000", "1795314824000", now_ns=now) == (now, now + 10**9)

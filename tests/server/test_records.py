@@ -48,6 +48,7 @@ def messages(rows):
 
 
 def test_every_json_type_comes_back_as_it_was_sent(server, service):
+    """42 and “42” are different answers to why a request failed."""
     server.send([line(1, **VALUES)], resource=named(service))
 
     (row,) = server.rows(f"service:{service}")
@@ -57,6 +58,7 @@ def test_every_json_type_comes_back_as_it_was_sent(server, service):
 
 
 def test_a_record_is_shown_with_resource_and_neighbours(server, service):
+    """The line before the error often tells the cause."""
     spool = uuid.uuid4().hex
     resource = named(service) | {"process.pid": 7}
     server.send([line(n) for n in range(9)], spool=spool, first=100, resource=resource)
@@ -69,6 +71,7 @@ def test_a_record_is_shown_with_resource_and_neighbours(server, service):
 
 
 def test_times_are_exact_or_the_time_of_arrival(server, service):
+    """A record with a bad clock is still a record."""
     now = time.time_ns()
     lines = [
         line(1, timestamp=now - 1),
@@ -88,6 +91,7 @@ def test_times_are_exact_or_the_time_of_arrival(server, service):
 
 
 def test_bad_lines_are_counted_and_do_not_refuse_their_neighbours(server, service):
+    """One broken line must not cost a batch of good ones."""
     deep = b'{"message":"deep","x":' + b"[" * 5000 + b"]" * 5000 + b"}"
     bad = [b"not json", b"[1]", b'"text"', b'{"a":1', deep]
     good = [line(1), b"", b'{"message":"lone \\ud800 surrogate"}', b'{"message":"raw \xff byte"}']
@@ -102,6 +106,7 @@ def test_bad_lines_are_counted_and_do_not_refuse_their_neighbours(server, servic
 
 
 def test_a_resend_is_stored_once_even_when_cut_differently(server, service):
+    """A sender that saw no answer sends again; nobody wants doubles."""
     spool = uuid.uuid4().hex
     lines = [line(n) for n in range(10)]
     resource = named(service)
@@ -118,6 +123,7 @@ def test_a_resend_is_stored_once_even_when_cut_differently(server, service):
 
 
 def test_acknowledged_records_survive_a_kill_and_a_resend_is_still_stored_once(tmp_path):
+    """Acknowledged means stored: the one promise of the server."""
     running = ServerProcess(tmp_path).start()
     spool = uuid.uuid4().hex
     lines = [line(n) for n in range(10)]
@@ -133,6 +139,7 @@ def test_acknowledged_records_survive_a_kill_and_a_resend_is_still_stored_once(t
 
 
 def test_a_second_server_on_the_directory_is_told_who_has_it(server):
+    """The engine itself would only say that it cannot start."""
     second = ServerProcess(server.data_dir)
 
     with pytest.raises(AssertionError, match="did not start"):
@@ -142,6 +149,7 @@ def test_a_second_server_on_the_directory_is_told_who_has_it(server):
 
 
 def test_a_stopped_server_exits_with_zero_and_leaves_no_address(tmp_path):
+    """A stale address sends clients to a port that is somebody else's."""
     running = ServerProcess(tmp_path).start()
     assert (tmp_path / "address").read_text().strip() == running.url
 
@@ -151,6 +159,7 @@ def test_a_stopped_server_exits_with_zero_and_leaves_no_address(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
 def test_compressed_bodies_are_taken(server, service, encoding):
+    """Exporters compress unless told otherwise."""
     body = b"\n".join(json.dumps(line(n, padding="x" * 100)).encode() for n in range(2000))
     packed = gzip.compress(body) if encoding == "gzip" else zstandard.compress(body)
     headers = {"Content-Encoding": encoding}
@@ -178,12 +187,14 @@ def test_compressed_bodies_are_taken(server, service, encoding):
     ],
 )  # fmt: skip
 def test_what_cannot_be_taken_is_refused_with_a_reason(server, body, headers, status, code):
+    """The status decides whether a sender retries or gives up."""
     got, answer, _ = server.call("POST", "/v1/records", body, headers)
 
     assert (got, json.loads(answer)["error"]["code"]) == (status, code)
 
 
 def test_a_full_disk_refuses_records_and_keeps_answering(tmp_path):
+    """A full disk is when people need to search."""
     with ServerProcess(tmp_path, "--disk-free-bytes-min", str(2**60)) as full:
         status, answer, headers = full.call("POST", "/v1/records", b"{}")
 

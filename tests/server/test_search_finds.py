@@ -70,6 +70,7 @@ searches = st.recursive(
 
 
 def test_a_search_finds_what_the_reference_finds(server, service):
+    """Random searches meet the corners that nobody thought of."""
     stored = []
 
     @settings(max_examples=60, deadline=None, database=None)

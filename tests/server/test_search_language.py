@@ -22,6 +22,7 @@ ALPHABET = st.sampled_from(
 
 @pytest.mark.parametrize("case", CASES, ids=[repr(case["q"]) for case in CASES])
 def test_a_search_means_what_the_shared_table_says(case):
+    """The page and the server must read a search alike."""
     if not case["ok"]:
         with pytest.raises(QueryError) as caught:
             parse(case["q"])
@@ -35,6 +36,7 @@ def test_a_search_means_what_the_shared_table_says(case):
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.one_of(st.text(), st.lists(ALPHABET).map("".join)))
 def test_any_text_is_a_search_or_a_query_error_that_points_into_it(text):
+    """Whatever is typed, nothing crashes."""
     try:
         condition = condition_of(parse(text))
     except QueryError as error:
@@ -49,6 +51,7 @@ def test_any_text_is_a_search_or_a_query_error_that_points_into_it(text):
     [("level>=blue", 7), ("size>big", 5), ("service>a", 0), ("has>5", 0), ("n>1e999", 2)],
 )
 def test_a_value_that_does_not_fit_its_field_is_pointed_at(text, position):
+    """An empty result would hide the mistake."""
     with pytest.raises(QueryError) as caught:
         condition_of(parse(text))
     assert caught.value.position == position
@@ -67,5 +70,6 @@ def test_a_value_that_does_not_fit_its_field_is_pointed_at(text, position):
     ],
 )
 def test_durations_and_sizes_become_numbers(text, number):
+    """`duration_ms>1.5s` must compare like with like."""
     values = condition_of(parse(text)).parameters.values()
     assert [value for value in values if not isinstance(value, str)] == [pytest.approx(number)]

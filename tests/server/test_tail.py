@@ -29,6 +29,7 @@ def send(server, service, *texts):
 
 
 def test_a_stored_record_is_seen_within_a_second(server, service):
+    """A tail that lags is no tail."""
     with tail(server, q=f"service:{service} blue") as socket:
         socket.recv(timeout=5)
         started = time.monotonic()
@@ -42,6 +43,7 @@ def test_a_stored_record_is_seen_within_a_second(server, service):
 
 
 def test_a_client_that_comes_back_gets_what_it_missed(server, service):
+    """A laptop's lid closes in the middle of an incident."""
     with tail(server, q=f"service:{service}") as socket:
         socket.recv(timeout=5)
         send(server, service, "first")
@@ -55,6 +57,7 @@ def test_a_client_that_comes_back_gets_what_it_missed(server, service):
 
 
 def test_pause_another_search_and_nonsense_are_obeyed_or_told(server, service):
+    """The page changes its mind without a new connection."""
     with tail(server, q="service:nobody") as socket:
         socket.recv(timeout=5)
         socket.send("nonsense")
@@ -70,6 +73,7 @@ def test_pause_another_search_and_nonsense_are_obeyed_or_told(server, service):
 
 
 def test_a_foreign_page_cannot_watch(server):
+    """Any page in the browser can open a WebSocket to localhost."""
     address = server.url.replace("http", "ws") + "/api/v1/tail"
 
     with (
@@ -83,6 +87,7 @@ def test_a_foreign_page_cannot_watch(server):
 
 @pytest.mark.parametrize(("accept", "prefix"), [("text/event-stream", b"data: "), ("*/*", b"")])
 def test_the_command_line_gets_events_or_lines(server, service, accept, prefix):
+    """curl and scripts have no WebSocket."""
     url = f"{server.url}/api/v1/tail?q=service:{service}"
     request = urllib.request.Request(url, headers={"Accept": accept})
     with urllib.request.urlopen(request, timeout=10) as stream:
@@ -95,6 +100,7 @@ def test_the_command_line_gets_events_or_lines(server, service, accept, prefix):
 
 
 def test_an_open_tail_does_not_keep_a_server_from_stopping(tmp_path):
+    """A forgotten browser tab must not hang a restart."""
     from tests.support.server import ServerProcess
 
     running = ServerProcess(tmp_path).start()

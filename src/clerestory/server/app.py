@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -208,7 +208,7 @@ class Pages:
 
     async def settings(self, request: Request) -> Response:  # noqa: ARG002
         """Answer `/api/v1/settings`."""
-        return json_response({"settings": admin.setting_rows(asdict(self._house.options))})
+        return json_response({"settings": admin.setting_rows(self._house.options)})
 
     async def test_record(self, request: Request) -> Response:  # noqa: ARG002
         """Answer `POST /api/v1/test-record`: store one record."""

@@ -97,11 +97,12 @@ class Intake:
                 f"is {least}; free some space or keep fewer days (server.retention_days)"
             )
             raise LimitError(message, code="disk_full", status=503)
-        return await read_body(
-            request,
-            bytes_max=self._options.body_bytes_max,
-            inflated_bytes_max=self._options.inflated_bytes_max,
-        )
+        with self._writer.arriving():
+            return await read_body(
+                request,
+                bytes_max=self._options.body_bytes_max,
+                inflated_bytes_max=self._options.inflated_bytes_max,
+            )
 
     def _refusal(self, error: Exception) -> Response:
         self.refused[str(error_of(error)[1]["code"])] += 1

@@ -3,8 +3,12 @@
 settings -> [limits] -> run, app, ingest, store
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
+
+from clerestory.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,7 @@ class ServerOptions:
         depth_max: Deepest nesting of a value that is decoded in Python.
         disk_free_bytes_min: With less free space than this, records are refused with 503.
         hosts_allowed: Further names that a request's Host header may have.
+        origins: Where each option comes from, by name, where somebody said it.
     """
 
     data_dir: Path
@@ -36,3 +41,20 @@ class ServerOptions:
     depth_max: int = 64
     disk_free_bytes_min: int = 1024 * 1024 * 1024
     hosts_allowed: tuple[str, ...] = ()
+    origins: tuple[tuple[str, str], ...] = ()
+
+
+def given_arguments(given: Mapping[str, object]) -> dict[str, object]:
+    """Return arguments of the command line under the keys of their settings."""
+    return {f"server.{name}": value for name, value in given.items() if value is not None}
+
+
+def options_from(settings: Settings) -> ServerOptions:
+    """Return the options that the settings in force name."""
+    names = [one.name for one in fields(ServerOptions) if one.name != "origins"]
+    values: dict[str, Any] = {name: settings[f"server.{name}"] for name in names}
+    hosts = [part.strip().lower() for part in str(values["hosts_allowed"]).split(",")]
+    values["hosts_allowed"] = tuple(host for host in hosts if host)
+    values["data_dir"] = Path(values["data_dir"]).expanduser()
+    origins = tuple((name, settings.origin(f"server.{name}")) for name in names)
+    return ServerOptions(**values, origins=origins)

@@ -3,12 +3,15 @@
 store, writer, jobs -> [admin] -> page, Prometheus
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from clerestory.server.limits import ServerOptions
 from clerestory.server.store.embedded import Connection, EmbeddedStore
 from clerestory.server.store.schema import DATABASE
+from clerestory.settings.table import SETTINGS
 
 _HELP: Final = {
     "records_stored_total": "Records stored since the server started.",
@@ -47,19 +50,29 @@ def figures(store: EmbeddedStore) -> dict[str, Any]:
     return found
 
 
-def setting_rows(values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return settings as the page shows them."""
-    return [
-        {
-            "key": f"server.{name}",
-            "value": str(value) if isinstance(value, Path) else value,
-            "default": None,
-            "origin": "argument",
-            "unit": "",
-            "help": "",
-        }
-        for name, value in values.items()
-    ]
+def setting_rows(options: ServerOptions) -> list[dict[str, Any]]:
+    """Return the settings of the server as the page shows them."""
+    origins = dict(options.origins)
+    rows: list[dict[str, Any]] = []
+    for setting in SETTINGS:
+        name = setting.key.removeprefix("server.")
+        if setting.section != "server" or not hasattr(options, name):
+            continue
+        value, default = getattr(options, name), setting.default_value(os.environ)
+        shown = ", ".join(value) if isinstance(value, tuple) else value
+        default, shown = (str(v) if isinstance(v, Path) else v for v in (default, shown))
+        rows.append(
+            {
+                "key": setting.key,
+                "value": shown,
+                "default": default,
+                # without origins the options were made by a program
+                "origin": origins.get(name, "default" if shown == default else "argument"),
+                "unit": setting.unit,
+                "help": setting.help,
+            }
+        )
+    return rows
 
 
 def metrics_text(values: Mapping[str, float], refused: Mapping[str, int]) -> bytes:

@@ -150,7 +150,7 @@ def _request_class() -> Any:
         if name == "AnyValue":
             message.oneof_decl.add(name="value")
         for member, number, kind in members:
-            field = message.field.add(name=member, number=number)
+            field: Any = message.field.add(name=member, number=number)
             field.label = 3 if kind.startswith("*") else 1
             field.type = _PROTO_KINDS.get(kind, 11)
             if field.type == 11:

@@ -37,8 +37,7 @@ def _is_word(text: str, quote: str = "") -> str:
 def _wrapped(text: str) -> str:
     """Return SQL for a string's stored form."""
     return (
-        f"if(ascii({text}) IN {_AMBIGUOUS} OR {_is_word(text)}, "
-        f"concat('\"', {text}, '\"'), {text})"
+        f"if(ascii({text}) IN {_AMBIGUOUS} OR {_is_word(text)}, concat('\"', {text}, '\"'), {text})"
     )
 
 

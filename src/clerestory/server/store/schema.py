@@ -47,10 +47,8 @@ CREATE TABLE IF NOT EXISTS logs (
   INDEX ix_trace   trace_id         TYPE bloom_filter(0.001) GRANULARITY 1,
   INDEX ix_seq     seq              TYPE minmax              GRANULARITY 1
 ) ENGINE = MergeTree PARTITION BY toDate(ts) ORDER BY ts
-SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1,
-  map_serialization_version = 'with_buckets',
-  map_serialization_version_for_zero_level_parts = 'with_buckets',
-  map_buckets_min_avg_size = 0, map_buckets_strategy = 'constant', max_buckets_in_map = 8
+SETTINGS index_granularity = 2048, fsync_after_insert = 1, fsync_part_directory = 1,
+  min_parts_to_merge_at_once = 10
 """
 
 _REJECTED: Final = """

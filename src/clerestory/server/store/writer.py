@@ -4,7 +4,8 @@ r"""The one thread that stores: takes what waits, stores it together, then answe
                                        \-> tails (api/live)
 
 Invariant: an answer means stored. `fresh` is filled first; only when the insert into `logs` has
-returned is a batch answered and its spool's watermark moved, so a resend is stored once.
+returned is a batch answered and its spool's watermark moved, so a resend is stored once. A commit
+that is no single part is noted first (see intent), so it is stored whole or not at all.
 """
 
 # ruff: noqa: S608 - SQL is made of our own words; what was typed travels as parameters
@@ -27,13 +28,17 @@ from clerestory.model.errors import ClerestoryError, LimitError
 from clerestory.server.store import decode
 from clerestory.server.store.batch import Batch, Kind, Stored
 from clerestory.server.store.embedded import Connection, EmbeddedStore, StoreError
+from clerestory.server.store.intent import Intent
 from clerestory.server.store.schema import LOG_COLUMNS
 
 QUEUE_BYTES_MAX: Final = 128 * 1024 * 1024
-GROUP_BYTES_MAX: Final = 24 * 1024 * 1024
+GROUP_BYTES_MAX: Final = 32 * 1024 * 1024
 GROUP_BATCHES_MAX: Final = 512
 BUSY_BYTES_MIN: Final = 1024 * 1024
 LINGER_S: Final = 0.025
+LINGER_ARRIVING_S: Final = 0.2
+PART_ROWS_MAX: Final = 250_000  # the engine cuts an insert at a million rows or 256 MB
+PART_BYTES_MAX: Final = 32 * 1024 * 1024
 
 _COLUMNS: Final = ", ".join(LOG_COLUMNS)
 _log = logging.getLogger("clerestory.server.store")
@@ -84,14 +89,21 @@ class Writer:
         self._lock = threading.Lock()
         self._closing = False
         self._busy = False
+        self._arriving = 0
         self._connection = store.inserting()
         self._own_spools = {kind: secrets.token_hex(16) for kind in Kind}
+        self._intent = Intent(store.path)
+        self._intent.undo(self._connection)
         self._watermarks = self._recovered()
         self._thread = threading.Thread(target=self._work, name="clerestory-writer", daemon=True)
         self._thread.start()
 
     def _recovered(self) -> dict[str, int]:
-        rows = self._connection.rows("SELECT spool, max(seq) + 1 FROM logs GROUP BY spool")
+        rows = self._connection.rows(
+            "SELECT spool, max(last) + 1 FROM ("
+            "SELECT spool, max(seq) AS last FROM logs GROUP BY spool UNION ALL "
+            "SELECT spool, max(seq) AS last FROM rejected GROUP BY spool) GROUP BY spool"
+        )
         return {str(spool): int(following) for spool, following in rows}
 
     def submit(self, batch: Batch) -> None:
@@ -134,28 +146,46 @@ class Writer:
             if last:
                 return
 
+    @contextmanager
+    def arriving(self) -> Iterator[None]:
+        """Tell that a request's body is on its way; used in the event loop alone."""
+        self._arriving += 1
+        try:
+            yield
+        finally:
+            self._arriving -= 1
+
     def _next_group(self) -> tuple[list[Batch], bool]:
         """Return what waits, and whether it is the last.
 
-        A commit costs 40 ms before its first record. So after a large one the next group waits a
-        moment for the senders that were just answered.
+        A commit costs some 40 ms before its first record, and every part is merged later. So
+        after a large one the next group waits a moment for the senders that were just answered,
+        and longer while their bodies are arriving.
         """
         group: list[Batch] = []
         size = 0
-        deadline = 0.0
+        started = 0.0
         while size < GROUP_BYTES_MAX and len(group) < GROUP_BATCHES_MAX:
-            wait_s = max(0.0, deadline - time.monotonic()) if self._busy and group else 0.0
+            wait_s = self._patience_s(started) if group else None
             try:
-                batch = self._queue.get(timeout=wait_s) if group else self._queue.get()
+                batch = self._queue.get(timeout=wait_s)
             except queue.Empty:
+                if self._patience_s(started) > 0:
+                    continue
                 break
             if batch is None:
                 return group, True
-            deadline = deadline or time.monotonic() + LINGER_S
+            started = started or time.monotonic()
             group.append(batch)
             size += len(batch.body)
         self._busy = size >= BUSY_BYTES_MIN
         return group, False
+
+    def _patience_s(self, started: float) -> float:
+        if not self._busy:
+            return 0.0
+        limit_s = LINGER_ARRIVING_S if self._arriving else LINGER_S
+        return max(0.0, started + limit_s - time.monotonic())
 
     def _commit_group(self, group: list[Batch]) -> None:
         try:
@@ -188,21 +218,56 @@ class Writer:
             batch.answer.set_exception(failure)
 
     def _commit(self, group: list[Batch]) -> None:
+        self._intent.undo(self._connection)  # a note that could not be struck out before
         marks = dict[str, int]()
         claims = [self._claim(batch, marks) for batch in group]
         self._connection.run("TRUNCATE TABLE fresh")
         arrival = time.time_ns()
         self._decode([c for c in claims if c.batch.kind is Kind.RECORDS and c.body], arrival)
         self._decode_otlp([c for c in claims if c.batch.kind is Kind.OTLP], arrival)
-        self._keep_rejected(arrival)
+        by_spool, in_parts = self._decoded()
+        if in_parts or sum(len(claim.body) for claim in claims) > PART_BYTES_MAX:
+            self._insert_noted(claims, arrival)
+        else:
+            self._insert()
+        self._watermarks.update(marks)
+        self.counters.commits += 1
+        self._answer(claims, by_spool)
+        if self.on_commit is not None:
+            self.on_commit(self._connection)
+
+    def _decoded(self) -> tuple[dict[str, tuple[int, int, int]], bool]:
+        """Return rows, rejected rows and first number by spool, and whether it takes several parts.
+
+        Rejected lines go to a table of their own, so a commit with some takes several, too.
+        """
+        rows = self._connection.rows(
+            "SELECT spool, count(), countIf(reason != ''), min(seq), "
+            "toString(toDate(min(ts))), toString(toDate(max(ts))) FROM fresh GROUP BY spool"
+        )
+        by_spool = {str(spool): (int(n), int(r), int(f)) for spool, n, r, f, _, _ in rows}
+        days = {day for row in rows for day in row[4:]}
+        refused = sum(counts[1] for counts in by_spool.values())
+        count = sum(counts[0] for counts in by_spool.values())
+        return by_spool, len(days) > 1 or refused > 0 or count > PART_ROWS_MAX
+
+    def _insert(self) -> None:
         self._connection.run(
             f"INSERT INTO logs ({_COLUMNS}) SELECT {_COLUMNS} FROM fresh WHERE reason = ''"
         )
-        self._watermarks.update(marks)
-        self.counters.commits += 1
-        self._answer(claims)
-        if self.on_commit is not None:
-            self.on_commit(self._connection)
+
+    def _insert_noted(self, claims: list[_Claim], arrival: int) -> None:
+        firsts = dict[str, int]()
+        for claim in claims:
+            firsts[claim.spool] = min(firsts.get(claim.spool, claim.first), claim.first)
+        self._intent.note(firsts)
+        try:
+            self._keep_rejected(arrival)
+            self._insert()
+        except StoreError:
+            self._intent.undo(self._connection)
+            raise
+        self._intent.strike()
 
     def _claim(self, batch: Batch, marks: dict[str, int]) -> _Claim:
         spool = batch.spool or self._own_spools[batch.kind]
@@ -254,20 +319,13 @@ class Writer:
                 raise RefusedBatchError(f"the request cannot be decoded: {error}") from error
 
     def _keep_rejected(self, arrival: int) -> None:
-        found = self._connection.rows("SELECT count() FROM fresh WHERE reason != ''")
-        if not found[0][0]:
-            return
         self._connection.run(
             "INSERT INTO rejected SELECT fromUnixTimestamp64Milli({at:Int64}, 'UTC'), "
             "spool, seq, reason, line FROM fresh WHERE reason != ''",
             {"at": arrival // 1_000_000},
         )
 
-    def _answer(self, claims: list[_Claim]) -> None:
-        rows = self._connection.rows(
-            "SELECT spool, count(), countIf(reason != ''), min(seq) FROM fresh GROUP BY spool"
-        )
-        by_spool = {str(spool): (int(n), int(r), int(f)) for spool, n, r, f in rows}
+    def _answer(self, claims: list[_Claim], by_spool: dict[str, tuple[int, int, int]]) -> None:
         sharing = Counter(claim.spool for claim in claims)
         for claim in claims:
             if claim.batch.kind is Kind.OTLP or sharing[claim.spool] == 1:
