@@ -5,6 +5,7 @@ import threading
 import time
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -13,6 +14,9 @@ from clerestory.server.api.answers import error_of
 from clerestory.server.store.batch import Batch, Kind
 from clerestory.server.store.writer import QUEUE_BYTES_MAX, Writer
 from tests.support.server import ServerProcess
+
+if TYPE_CHECKING:
+    from clerestory.server.store.embedded import EmbeddedStore
 
 DAY_NS = 86_400 * 10**9
 
@@ -57,7 +61,7 @@ def within(seconds, holds):
 def test_a_full_queue_answers_429_and_says_when_to_come_back(tmp_path):
     """Memory stays bounded when the disk is slower than the senders, and none gives up."""
     store = SlowStore(tmp_path)
-    writer = Writer(store, line_bytes_max=1024, fields_max=16)
+    writer = Writer(cast("EmbeddedStore", store), line_bytes_max=1024, fields_max=16)
     store.going.clear()
     taken = [Batch(kind=Kind.RECORDS, body=bytes(QUEUE_BYTES_MAX // 4)) for _ in range(4)]
     for batch in taken:

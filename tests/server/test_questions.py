@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,8 @@ Q = "service:questions"
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_pages_show_every_record_once_and_in_order(filled, order):
     """A cursor that skips or repeats hides the record one looks for."""
-    seen, cursor = [], ""
+    seen: list[dict[str, Any]] = []
+    cursor: str | None = ""
     while cursor is not None:
         params = {"q": Q, "limit": 7, "order": order, "from": "-1h"}
         answer = filled.get("/api/v1/logs", **params, **({"cursor": cursor} if cursor else {}))

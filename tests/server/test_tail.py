@@ -2,11 +2,14 @@
 
 import json
 import time
+import urllib.parse
 import urllib.request
+from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 
 def tail(server, **params):
@@ -15,7 +18,8 @@ def tail(server, **params):
 
 
 def rows_until(socket, count, deadline_s=10):
-    rows, frame = [], {}
+    rows: list[dict[str, Any]] = []
+    frame: dict[str, Any] = {}
     deadline = time.monotonic() + deadline_s
     while len(rows) < count:
         frame = json.loads(socket.recv(timeout=deadline - time.monotonic()))
@@ -78,7 +82,7 @@ def test_a_foreign_page_cannot_watch(server):
 
     with (
         pytest.raises(InvalidStatus) as caught,
-        connect(address, origin="http://evil.example", proxy=None),
+        connect(address, origin=Origin("http://evil.example"), proxy=None),
     ):
         pass
 

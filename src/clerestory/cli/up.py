@@ -3,7 +3,6 @@
 settings -> [up] -> server.run.serve;  orphan spools -> [up] -> the same server
 """
 
-import dataclasses
 import sys
 import threading
 from pathlib import Path
@@ -16,7 +15,6 @@ from clerestory.settings import Settings, load
 
 if TYPE_CHECKING:
     from clerestory.delivery.adoption import Adopter
-    from clerestory.server.run import ServerOptions
 
 
 @click.command()
@@ -120,6 +118,7 @@ def adopter_for(address: str, settings: Settings) -> "Adopter":
 
 def _serve(settings: Settings, on_ready: Any) -> int:
     try:
+        from clerestory.server.limits import options_from
         from clerestory.server.run import serve
     except ImportError as error:
         raise ClerestoryError(
@@ -127,14 +126,3 @@ def _serve(settings: Settings, on_ready: Any) -> int:
             "install it with: pip install 'clerestory[server]'"
         ) from None
     return serve(options_from(settings), on_ready=on_ready)
-
-
-def options_from(settings: Settings) -> "ServerOptions":
-    """Return the server's options: each field is the setting `server.<field>`."""
-    from clerestory.server.run import ServerOptions
-
-    names = [field.name for field in dataclasses.fields(ServerOptions)]
-    given = {name: settings[f"server.{name}"] for name in names if f"server.{name}" in settings}
-    hosts = settings["server.hosts_allowed"].lower().split(",")
-    given["hosts_allowed"] = tuple(host.strip() for host in hosts if host.strip())
-    return ServerOptions(**given)

@@ -194,9 +194,8 @@ class Pages:
             "now_ms": now_ms,
             **found,
             "records_per_s": house.jobs.vitals.records_per_s,
-            "lag_s": None if newest_ms is None else max(0.0, (now_ms - newest_ms) / 1000),
+            "lag_s": _lag_s(now_ms, newest_ms, house.jobs.vitals.records_per_s),
             "disk_free_bytes": house.jobs.vitals.disk_free_bytes,
-            "dropped": 0,
             "refused": dict(house.intake.refused),
             "doors": [
                 {"port": house.options.port, "what": what, "open": not house.jobs.disk_full}
@@ -231,3 +230,10 @@ class Pages:
         path = request.url.path[:200]
         message = f"{request.method} {path} does not exist here"
         return error_response(LimitError(message, code="not_found", status=404))
+
+
+def _lag_s(now_ms: int, newest_ms: int | None, records_per_s: float) -> float | None:
+    """Return how far the newest record is behind; None while nothing arrives."""
+    if newest_ms is None or records_per_s <= 0:
+        return None
+    return max(0.0, (now_ms - newest_ms) / 1000)

@@ -99,7 +99,7 @@ class Tails:
                 task.cancel()
             await asyncio.gather(sending, hearing, return_exceptions=True)
         if client.closed:
-            with suppress(RuntimeError):
+            with suppress(RuntimeError, WebSocketDisconnect):  # it may be gone already
                 await socket.close(1012)
 
     async def _send(self, socket: WebSocket, client: Client, since: str) -> None:

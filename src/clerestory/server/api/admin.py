@@ -27,11 +27,14 @@ _HELP: Final = {
 
 
 def store_figures(connection: Connection) -> dict[str, Any]:
-    """Return what only the store knows: records, bytes, rejected lines, seconds behind."""
+    """Return what only the store knows: records, bytes, rejected lines, what gap records tell."""
     records, newest = connection.rows("SELECT count(), toUnixTimestamp64Milli(max(ts)) FROM logs")[
         0
     ]
     rejected = connection.rows("SELECT count() FROM rejected")[0][0]
+    dropped = connection.rows(
+        "SELECT sum(toUInt64OrZero(attrs['gap.count'])) FROM logs WHERE logger = 'clerestory'"
+    )[0][0]
     stored = connection.rows(
         "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = {database:String}",
         {"database": DATABASE},
@@ -39,6 +42,7 @@ def store_figures(connection: Connection) -> dict[str, Any]:
     return {
         "total_records": records,
         "rejected": rejected,
+        "dropped": int(dropped or 0),
         "store_bytes": int(stored or 0),
         "newest_ms": newest if records else None,
     }

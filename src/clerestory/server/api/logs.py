@@ -28,6 +28,17 @@ SAMPLE_ROWS: Final = 20_000
 # counting four attributes of this many records takes 200 ms; counts are exact or not shown
 FACET_ROWS_MAX: Final = 400_000
 FACET_ATTRIBUTES: Final = 4
+# Where a program said something, not what: asked for by name, never offered.
+ORIGIN_FIELDS: Final = (
+    "module",
+    "funcName",
+    "lineno",
+    "log.record.template",
+    "code.file.path",
+    "code.function.name",
+    "code.line.number",
+)
+_ORIGIN_SQL: Final = ", ".join(f"'{name}'" for name in ORIGIN_FIELDS)
 NEIGHBOUR_NS: Final = 3_600_000_000_000
 CLASSES: Final = ("fatal", "error", "warn", "info", "debug")
 
@@ -256,7 +267,7 @@ def _usual_fields(connection: Connection, scope: Scope) -> list[str]:
         "SELECT pair.1 AS name, count() AS used, uniq(pair.2) AS distinct FROM ("
         f"SELECT arrayJoin(attrs) AS pair FROM (SELECT attrs FROM logs WHERE {scope.where} "
         f"ORDER BY ts DESC LIMIT {SAMPLE_ROWS})) GROUP BY name "
-        "HAVING distinct <= 100 "
+        f"HAVING distinct <= 100 AND name NOT IN ({_ORIGIN_SQL}) "
         f"ORDER BY distinct = 1, distinct > 50, used DESC, name LIMIT {FACET_ATTRIBUTES}",
         scope.parameters,
     )
