@@ -20,6 +20,7 @@ export interface Gap {
 export type Item = Row | Gap;
 
 export const ITEMS_MAX = 200_000;
+const FLOOD_STEP_MS = 100;
 const DROP_STEP = 5000;
 
 export function isGap(item: Item): item is Gap {
@@ -44,6 +45,7 @@ export class Ring {
   readonly version = signal(0);
   private ids = new Set<string>();
   private isScheduled = false;
+  private shownAt = 0;
 
   has(id: string): boolean {
     return this.ids.has(id);
@@ -146,9 +148,13 @@ export class Ring {
     const run = () => {
       if (!this.isScheduled) return;
       this.isScheduled = false;
+      this.shownAt = performance.now();
       this.version.value += 1;
     };
-    requestAnimationFrame(run);
+    // A calm stream is shown with the next frame; of a flood nobody reads more often than this.
+    const wait = this.shownAt + FLOOD_STEP_MS - performance.now();
+    if (wait > 0) setTimeout(() => requestAnimationFrame(run), wait);
+    else requestAnimationFrame(run);
     // A hidden tab gets no frames; its table must still be whole when it is looked at.
     if (document.hidden) setTimeout(run, 250);
   }
