@@ -54,7 +54,6 @@ class _State:
     closed = False
     hooked = False
     lock = threading.RLock()
-    memory: Memory | None = None
 
 
 def configure(**settings: Any) -> None:
@@ -293,8 +292,7 @@ def _file(settings: Settings, options: dict[str, Any]) -> Destination:
 
 
 def _memory(_settings: Settings, _options: dict[str, Any]) -> Destination:
-    _State.memory = Memory()
-    return _State.memory
+    return Memory()
 
 
 _MAKERS: Final[dict[str, Callable[[Settings, dict[str, Any]], Destination]]] = {

@@ -1,1 +1,1 @@
-"""Where records go, one file each; found through entry points."""
+"""Where records go, one file each; joined in configuration.py."""
