@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from clerestory import logger as calls
 from clerestory.delivery.pipeline import Pipeline, PipelinePlan
 from clerestory.delivery.road import ROAD
-from clerestory.delivery.spool import SpoolLimits
+from clerestory.spool.spool import SpoolLimits
 from clerestory.integrations import stdlib
 from clerestory.model.severity import number
 from clerestory.process.encode import decode

@@ -8,7 +8,7 @@ import pytest
 
 from clerestory.cli import COMMANDS, main
 from clerestory.cli.env import render
-from clerestory.cli.output import line_of, safe
+from clerestory.cli.remote.output import line_of, safe
 from tests.cli.shell import Shell
 
 

@@ -10,13 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clerestory.delivery.adoption import Adopter
-from clerestory.delivery.cursor import Cursor, Place
 from clerestory.delivery.pipeline import Pipeline, PipelinePlan
+from clerestory.delivery.policy import Route, RoutePolicy
+from clerestory.delivery.port import BatchLimits
 from clerestory.delivery.reader import Reader
-from clerestory.delivery.segment import SealedFile, Segment
-from clerestory.delivery.spool import Spool, SpoolLimits
+from clerestory.delivery.retry import RetryPolicy
 from clerestory.delivery.stats import RoadStats
 from clerestory.model.errors import RefusedError, RetryError
+from clerestory.spool.cursor import Cursor, Place
+from clerestory.spool.letters import DeadLetters
+from clerestory.spool.segment import ForeignSegment, Segment
+from clerestory.spool.spool import Spool, SpoolLimits
 
 
 def line(number, size=60):
@@ -32,6 +36,7 @@ class Collector:
     """A destination that keeps what it is sent, and fails as told."""
 
     adopts = True
+    limits = BatchLimits()
 
     def __init__(self, name="collector"):
         self.name = name
@@ -77,11 +82,11 @@ def make_spool(directory, *, segment_bytes=4096, bytes_max=64 * 4096, free_bytes
 
 
 def read_all(source, cursor, batch_bytes=1000):
-    reader = Reader(source, cursor, batch_bytes=batch_bytes, mask=bytes)
+    reader = Reader(source, cursor, limits=BatchLimits(size_bytes=batch_bytes))
     found = []
     while (batch := reader.next_batch()) is not None:
         found.append(batch)
-        cursor.advance(batch.after)
+        cursor.advance(reader.place_after(batch.count))
     return found
 
 
@@ -183,7 +188,7 @@ def test_row_18_a_torn_tail_costs_the_torn_line_alone(tmp_path_factory, keep, da
         segment.append(one)
     os.truncate(path, keep)
 
-    found = SealedFile(path)
+    found = ForeignSegment(path)
 
     whole = b"".join(lines)[:keep]
     assert found.read(0, found.end()) == whole[: whole.rfind(b"\n") + 1]
@@ -243,6 +248,9 @@ def test_many_threads_lose_and_tear_nothing(tmp_path):
     assert not stats.dropped
 
 
+FAST = RoutePolicy(retry=RetryPolicy(wait_s_first=0.01, wait_s_max=0.05))
+
+
 def run_pipeline(directory, collector, count, **plan):
     pipeline = Pipeline(
         PipelinePlan(
@@ -252,7 +260,7 @@ def run_pipeline(directory, collector, count, **plan):
             poll_s=0.005,
             **plan,
         ),
-        [collector],
+        [Route(destination=collector, policy=FAST)],
     )
     pipeline.start()
     for number in range(count):
@@ -273,10 +281,11 @@ def test_row_15_poison_is_found_and_the_rest_delivered(tmp_path):
     pipeline.close(5)
 
     assert sorted(collector.numbers) == [n for n in range(200) if n != 77]
-    dead = (tmp_path / "dead-letters" / "collector.ndjson").read_bytes()
-    assert b'"n":77' in dead
-    assert b"poison" in dead
-    assert pipeline.stats.destinations["collector"].dead == 1
+    [letter] = DeadLetters(tmp_path, "collector").read()
+    assert letter["record"].encode() + b"\n" == line(77)
+    assert letter["reason"] == "poison"
+    assert letter["record_id"] == f"{pipeline.spool.id}:77"
+    assert pipeline.stats.destinations["collector"].dead_lettered == 1
 
 
 def test_failures_are_tried_again_until_they_pass(tmp_path):
@@ -301,7 +310,7 @@ def test_what_a_close_could_not_deliver_is_adopted(tmp_path):
     delivered = pipeline.close(0.2)
 
     back = Collector()
-    adopted = Adopter(tmp_path, [back]).run_once()
+    adopted = Adopter(tmp_path, [Route(destination=back)]).run_once()
 
     assert not delivered
     assert adopted == 300
@@ -317,7 +326,7 @@ def test_a_living_spool_is_not_adopted(tmp_path):
     put(line(1))
     collector = Collector()
 
-    assert Adopter(tmp_path, [collector]).run_once() == 0
+    assert Adopter(tmp_path, [Route(destination=collector)]).run_once() == 0
     assert collector.batches == []
 
 

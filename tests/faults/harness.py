@@ -10,7 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 from clerestory.delivery.adoption import Adopter
-from clerestory.destinations.server import Server
+from clerestory.delivery.policy import Route
+from clerestory.destinations.server import Server, ServerConfig
 from tests.support.server import SOURCE, ServerProcess
 
 WRITER = Path(__file__).with_name("writer.py")
@@ -76,8 +77,8 @@ class Writers:
 
     def adopt(self) -> None:
         """Deliver what dead writers left, as the next process would."""
-        destination = Server(self.url)
-        adopter = Adopter(self.spool, [destination])
+        destination = Server(ServerConfig(endpoint=self.url))
+        adopter = Adopter(self.spool, [Route(destination=destination)])
         try:
             wait_until(lambda: adopter.run_once() == 0 and not spools(self.spool), 60)
         finally:

@@ -27,10 +27,12 @@ PUBLIC = {
         "ConfigurationError",
         "DataDirectoryInUseError",
         "DeliveryError",
+        "HoldError",
         "LimitError",
         "QueryError",
         "RefusedError",
         "RetryError",
+        "TooLargeError",
     ],
 }
 SERVER_PACKAGES = {

@@ -21,6 +21,8 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "tail": ("tail", "tail", "Show records as they arrive."),
     "query": ("query", "query", "Search the store."),
     "send": ("send", "send", "Send log files, or standard input."),
+    "agent": ("agent", "agent", "Ship what other programs have in their spools."),
+    "letters": ("letters", "letters", "Show, resend or remove records that were refused."),
     "demo": ("demo", "demo", "Run three real programs and check that nothing is lost."),
     "config": ("config", "config", "Show every setting, its value and origin."),
     "doctor": ("doctor", "doctor", "Check this machine and the server."),

@@ -18,7 +18,7 @@ from typing import Final
 import click
 
 from clerestory import __version__
-from clerestory.cli.client import ApiError, Client, ServerError
+from clerestory.cli.remote.client import ApiError, Client, ServerError
 from clerestory.model.errors import ClerestoryError
 from clerestory.settings import Settings, ignored_environment, load
 

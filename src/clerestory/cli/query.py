@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import click
 
-from clerestory.cli.client import ApiError, Client
-from clerestory.cli.output import caret, line_of, wants_colour
+from clerestory.cli.remote.client import ApiError, Client
+from clerestory.cli.remote.output import caret, line_of, wants_colour
 from clerestory.settings import load
 
 PAGE_ROWS: Final = 1000

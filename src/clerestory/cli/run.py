@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from clerestory.cli.client import Client
 from clerestory.cli.env import variables
-from clerestory.cli.servers import ServerChild, address_in, is_free
+from clerestory.cli.remote.client import Client
+from clerestory.cli.remote.servers import ServerChild, address_in, is_free
 from clerestory.model.errors import ClerestoryError
 from clerestory.settings import Settings, load
 

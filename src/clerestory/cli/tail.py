@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import click
 
-from clerestory.cli.client import ApiError, Client, ServerError
-from clerestory.cli.output import line_of, wants_colour
 from clerestory.cli.query import ask, client_from_settings, explained, moment, search
+from clerestory.cli.remote.client import ApiError, Client, ServerError
+from clerestory.cli.remote.output import line_of, wants_colour
 
 WAIT_S_FIRST: Final = 0.5
 WAIT_S_MAX: Final = 10.0

@@ -86,34 +86,20 @@ class Adoption(threading.Thread):
 
 
 def adopter_for(address: str, settings: Settings) -> "Adopter":
-    """Return what delivers orphan spools to the server at an address.
+    """Return what delivers spools to the server at an address and where the settings say.
 
     Raises:
         ClerestoryError: This installation cannot deliver them.
     """
     try:
-        from clerestory.delivery.adoption import Adopter
-        from clerestory.destinations.server import Server
-        from clerestory.process.redaction import NameRules, ValueRules
+        from clerestory.configuration.pipelines import adopter_of
     except ImportError as error:
         raise ClerestoryError(
             f"spools of killed programs are not delivered: {error}; "
             "start the program again to deliver them"
         ) from None
-    rules = ValueRules(
-        names=NameRules.build(
-            enabled=settings["redact.enabled"],
-            keys=settings["redact.keys"],
-            allowed=settings["redact.keys_allowed"],
-        ),
-        enabled=settings["redact.enabled"] and settings["redact.values"],
-    )
-    return Adopter(
-        settings["spool.directory"],
-        [Server(address, token=settings["token"])],
-        batch_bytes=settings["delivery.batch_bytes"],
-        mask=rules.lines,
-    )
+    here = {"type": "server", "endpoint": address}
+    return adopter_of(settings, [here, *settings["destinations"]], ships_living=True)
 
 
 def _serve(settings: Settings, on_ready: Any) -> int:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from clerestory.delivery.cursor import Place
 from clerestory.delivery.port import Batch
+from clerestory.spool.cursor import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from clerestory.delivery.cursor import Cursor
+    from clerestory.delivery.port import BatchLimits
+    from clerestory.delivery.selection import Selection
+    from clerestory.spool.cursor import Cursor
 
 
 class Readable(Protocol):
@@ -50,35 +52,101 @@ class Source(Protocol):
 
 
 class Reader:
-    """Reads on from where a cursor stands."""
+    """Reads on from where a cursor stands.
 
-    __slots__ = ("_batch_bytes", "_cursor", "_mask", "_source")
+    Args:
+        source: The spool.
+        cursor: Where its destination has got to.
+        limits: The largest batch.
+        mask: What lines pass through on their way out; keeps their number.
+        selection: Which lines go out; None for all.
+    """
 
     def __init__(
-        self, source: Source, cursor: Cursor, *, batch_bytes: int, mask: Callable[[bytes], bytes]
+        self,
+        source: Source,
+        cursor: Cursor,
+        *,
+        limits: BatchLimits,
+        mask: Callable[[bytes], bytes] = bytes,
+        selection: Selection | None = None,
     ) -> None:
         self._source = source
         self._cursor = cursor
-        self._batch_bytes = batch_bytes
+        self._limits = limits
         self._mask = mask
+        self._selection = selection
+        self._cut = b""
+        self._cut_at = cursor.place
 
-    def next_batch(self) -> Batch | None:
-        """Return the lines behind the cursor, at most one batch; None if there are none."""
-        place = self._cursor.place
+    def next_batch(self, *, lines_max: int | None = None) -> Batch | None:
+        """Return the lines behind the cursor, at most one batch; None if there are none.
+
+        Args:
+            lines_max: Fewer lines than the limit.
+        """
+        found = self._unread(self._cursor.place)
+        if found is None:
+            return None
+        place, segment = found
+        self._cut_at = place
+        self._cut = self._chunk(segment, place, lines_max or self._limits.lines)
+        chosen = self._cut if self._selection is None else self._selection.apply(self._cut)
+        return Batch(
+            spool_id=self._source.id,
+            first=place.number,
+            count=self._cut.count(b"\n"),
+            lines=self._mask(chosen),
+            resource=self._source.resource,
+        )
+
+    def place_after(self, count: int) -> Place:
+        """Return the place behind so many lines of the batch that was cut last."""
+        place = self._cut_at
+        size = _bytes_of_lines(self._cut, count)
+        return Place(place.segment, place.offset + size, place.number + count)
+
+    def waiting_after(self, place: Place) -> tuple[Place, bytes, bool]:
+        """Look at what waits behind a place, without taking it.
+
+        Returns:
+            The place behind what is shown; the lines, at most as many bytes as a batch has;
+            whether there is more behind them.
+        """
+        found = self._unread(max(place, self._cursor.place))
+        if found is None:
+            return place, b"", False
+        start, segment = found
+        end = segment.end()
+        stop = min(end, start.offset + self._limits.size_bytes)
+        shown = segment.read(start.offset, stop)
+        after = Place(start.segment, stop, start.number)
+        return after, shown, stop < end or segment.sealed
+
+    def oldest(self) -> bytes:
+        """Return the beginning of the first line behind the cursor; empty if there is none."""
+        found = self._unread(self._cursor.place)
+        if found is None:
+            return b""
+        place, segment = found
+        return segment.read(place.offset, min(segment.end(), place.offset + 64))
+
+    def _unread(self, place: Place) -> tuple[Place, Readable] | None:
+        """Return where the first line behind a place begins, and the segment that holds it."""
         for index in sorted(self._source.segments):
             segment = self._source.segments.get(index)
             if segment is None or index < place.segment:
                 continue
             start = place.offset if index == place.segment else 0
-            end = segment.end()
-            if start < end:
-                return self._cut(segment, Place(index, start, place.number), end)
+            if start < segment.end():
+                return Place(index, start, place.number), segment
             if not segment.sealed:
                 return None
         return None
 
-    def _cut(self, segment: Readable, place: Place, end: int) -> Batch:
-        stop = min(end, place.offset + self._batch_bytes)
+    def _chunk(self, segment: Readable, place: Place, lines_max: int) -> bytes:
+        end = segment.end()
+        stop = min(end, place.offset + self._limits.size_bytes)
         chunk = segment.read(place.offset, stop)
         if stop < end:
             whole = chunk.rfind(b"\n") + 1
@@ -86,13 +154,15 @@ class Reader:
                 chunk = segment.read(place.offset, end)
                 whole = chunk.find(b"\n") + 1
             chunk = chunk[:whole]
-        count = chunk.count(b"\n")
-        after = Place(place.segment, place.offset + len(chunk), place.number + count)
-        return Batch(
-            spool_id=self._source.id,
-            first=place.number,
-            count=count,
-            lines=self._mask(chunk),
-            resource=self._source.resource,
-            after=after,
-        )
+        return chunk[: _bytes_of_lines(chunk, lines_max)]
+
+
+def _bytes_of_lines(chunk: bytes, count: int) -> int:
+    r"""Return how many bytes the first lines have, all if there are no more than `count`.
+
+    >>> _bytes_of_lines(b"a\nbb\nc\n", 2), _bytes_of_lines(b"a\n", 5)
+    (5, 2)
+    """
+    if chunk.count(b"\n") <= count:
+        return len(chunk)
+    return len(chunk) - len(chunk.split(b"\n", count)[count])

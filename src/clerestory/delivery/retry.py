@@ -27,6 +27,7 @@ class RetryPolicy:
     Attributes:
         wait_s_first: Upper bound of the first wait, in seconds.
         wait_s_max: No wait is longer than this, in seconds.
+        doubling: Whether the bound doubles with each failure.
 
     >>> policy = RetryPolicy(wait_s_first=1.0, wait_s_max=3.0)
     >>> waits = policy.waits_s(random_unit=lambda: 1.0)
@@ -36,10 +37,12 @@ class RetryPolicy:
 
     wait_s_first: float = 0.1
     wait_s_max: float = 5.0
+    doubling: bool = True
 
     def waits_s(self, random_unit: Callable[[], float] = _RANDOM.random) -> Iterator[float]:
         """Yield one wait after the other, without end."""
         bound = self.wait_s_first
         while True:
             yield random_unit() * min(bound, self.wait_s_max)
-            bound = min(bound * 2, self.wait_s_max)
+            if self.doubling:
+                bound = min(bound * 2, self.wait_s_max)

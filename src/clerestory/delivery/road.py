@@ -1,12 +1,13 @@
-"""The one road in force, and the function that puts a line on it.
+"""Roads, and the function that puts a line on one.
 
-    call -> line -> [ROAD.write] -> spool
+    call -> line -> [road.write] -> spool
 
-`ROAD.write` is the current segment's own `append`. Before anything is configured it is a function
-that configures the defaults first; after a fork one that opens a spool for the child; after
-shutdown one that keeps late records in a small spool for the next process.
+`road.write` is the current segment's own `append`. Before anything is configured it is a function
+that starts the road first; after a fork one that opens a spool for the child; after shutdown one
+that keeps late records in a small spool for the next process. `ROAD` is the program's own; a
+handler that has a destination to itself has a road to itself.
 
-Invariant: a line given to `ROAD.write`, or to `ROAD.when_full` after a ValueError, is kept or
+Invariant: a line given to `road.write`, or to `road.when_full` after a ValueError, is kept or
 counted; neither raises into the program.
 """
 
@@ -29,6 +30,9 @@ _EARLY_MAX: Final = 10_000
 class Road:
     """Where lines are put.
 
+    Args:
+        start: Makes a pipeline and calls `lead_to`; called with the first line.
+
     Attributes:
         write: Takes a line; raises ValueError when the current segment is full.
         when_full: Takes the line that `write` refused.
@@ -39,6 +43,7 @@ class Road:
     __slots__ = (
         "_early",
         "_is_starting",
+        "_make",
         "_starting",
         "pipeline",
         "unwritten",
@@ -46,7 +51,8 @@ class Road:
         "write",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, start: Callable[[], None]) -> None:
+        self._make = start
         self.pipeline: Pipeline | None = None
         self.unwritten = 0
         self._is_starting = False
@@ -58,6 +64,7 @@ class Road:
     def lead_to(self, pipeline: Pipeline) -> None:
         """Put the lines from now on to this pipeline."""
         self.pipeline = pipeline
+        pipeline.road = self
         self.when_full = pipeline.append_when_full
         self.write = pipeline.append
         while self._early:
@@ -86,8 +93,7 @@ class Road:
     def _start(self) -> None:
         self._is_starting = True
         try:
-            # By name: the room that joins all others lies above this one.
-            importlib.import_module("clerestory.configuration").start_defaults()
+            self._make()
         finally:
             self._is_starting = False
 
@@ -104,5 +110,18 @@ class Road:
         else:
             self.unwritten += 1
 
+    def put(self, line: bytes) -> None:
+        """Take a line; never raises."""
+        try:
+            self.write(line)
+        except ValueError:
+            self.when_full(line)
 
-ROAD: Final = Road()
+
+def _start_defaults() -> None:
+    # By name: the room that joins all others lies above this one.
+    importlib.import_module("clerestory.configuration").start_defaults()
+
+
+ROAD: Final = Road(_start_defaults)
+ROADS: Final = [ROAD]

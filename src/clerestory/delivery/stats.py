@@ -16,19 +16,27 @@ class DestinationStats:
     """Counts of one destination.
 
     Attributes:
-        sent: Records it took.
-        batches: Batches it took.
+        sent_records: Records it took.
         sent_bytes: Bytes of the lines it took.
+        batches: Batches it took.
         retries: Sends that failed and were tried again.
-        dead: Records it refused, kept as dead letters.
+        dead_lettered: Records it refused, kept as dead letters.
+        letters_dropped: Dead letters that went because there were too many.
+        rejected: Records that it says it did not keep, without saying which.
+        request_s: Time that sends took, all together, in seconds.
+        hold: Whether it waits for somebody to act.
         last_error: Text of the last failure, empty if there was none since the last success.
     """
 
-    sent: int = 0
-    batches: int = 0
+    sent_records: int = 0
     sent_bytes: int = 0
+    batches: int = 0
     retries: int = 0
-    dead: int = 0
+    dead_lettered: int = 0
+    letters_dropped: int = 0
+    rejected: int = 0
+    request_s: float = 0.0
+    hold: bool = False
     last_error: str = ""
 
 

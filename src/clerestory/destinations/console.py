@@ -10,8 +10,11 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
+from clerestory.delivery.policy import DestinationConfig
+from clerestory.delivery.port import BatchLimits
 from clerestory.process.encode import decode, encode
 from clerestory.wire.line import local_time, time_of, with_iso_time
 
@@ -57,32 +60,43 @@ def visible(text: str) -> str:
     return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
-class Console:
-    """Writes to a stream of the program.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleConfig(DestinationConfig):
+    """Options of the destination `console`.
 
-    Args:
+    Attributes:
         stream: `stderr` or `stdout`; looked up anew for each batch, so that redirections hold.
-        form: `text`, `json`, or `auto`: text on a terminal, else JSON.
+        format: `text`, `json`, or `auto`: text on a terminal, else JSON.
         colour: `always`, `never`, or `auto`: on a terminal, unless NO_COLOR is set.
     """
 
+    flush_interval: float = 0.0
+    stream: Literal["stderr", "stdout"] = "stderr"
+    format: Literal["auto", "text", "json"] = "auto"
+    colour: Literal["auto", "always", "never"] = "auto"
+
+
+class Console:
+    """Writes to a stream of the program."""
+
+    Config = ConsoleConfig
     name = "console"
     adopts = False
+    limits = BatchLimits()
 
-    def __init__(self, *, stream: str = "stderr", form: str = "auto", colour: str = "auto") -> None:
-        self._stream = stream
-        self._form = form
-        self._colour = colour
+    def __init__(self, config: ConsoleConfig) -> None:
+        self._config = config
 
     def send(self, batch: Batch) -> None:
         """Write the batch; a stream that is closed takes nothing."""
-        stream: TextIO | None = getattr(sys, self._stream, None)
+        config = self._config
+        stream: TextIO | None = getattr(sys, config.stream, None)
         if stream is None or stream.closed:
             return
         terminal = stream.isatty()
-        as_text = self._form == "text" or (self._form == "auto" and terminal)
-        coloured = self._colour == "always" or (
-            self._colour == "auto" and terminal and not os.environ.get("NO_COLOR")
+        as_text = config.format == "text" or (config.format == "auto" and terminal)
+        coloured = config.colour == "always" or (
+            config.colour == "auto" and terminal and not os.environ.get("NO_COLOR")
         )
         lines = batch.lines.splitlines()
         if as_text:

@@ -7,7 +7,9 @@
       QueryError                a search cannot be understood; points at the character
       DeliveryError             a destination did not take a batch
         RetryError              it may take it later
+        HoldError               it will not until somebody acts: a key, a permission, a group
         RefusedError            it never will
+          TooLargeError           it would take less of it
 
 Invariant: a message says which thing, what limit, what was got and what to do.
 """
@@ -73,5 +75,16 @@ class RetryError(DeliveryError):
         self.wait_s = wait_s
 
 
+class HoldError(DeliveryError):
+    """The destination takes nothing until somebody acts; records wait and it is probed.
+
+    The message says what to do.
+    """
+
+
 class RefusedError(DeliveryError):
     """The destination will never take the batch as it is."""
+
+
+class TooLargeError(RefusedError):
+    """The destination will not take so much at once; one record alone is shortened."""

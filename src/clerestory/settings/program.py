@@ -72,8 +72,9 @@ GENERAL: Final = (
         key="destinations",
         default=[],
         kind="list",
-        help="Where records go: console, server, memory, file:PATH, an http address, or mappings "
-        "with a `type`. Empty: console and server.",
+        help="Where records go: types such as console, server or file:PATH, addresses such as "
+        "cloudwatch://eu-west-1/shop, or mappings with a `type` and options. Empty: console and "
+        "server.",
         example="console,file:logs/shop.jsonl",
     ),
     Setting(
@@ -233,6 +234,13 @@ PROCESS: Final = (
 
 DELIVERY: Final = (
     Setting(
+        key="delivery.by",
+        default="program",
+        kind="text",
+        choices=("program", "agent"),
+        help="Who delivers what is in the spool: the program itself, or `clerestory agent`.",
+    ),
+    Setting(
         key="spool.mode",
         default="process",
         kind="text",
@@ -291,6 +299,14 @@ DELIVERY: Final = (
         help="How often the spool is forced to the disk: what a power loss may cost.",
     ),
     Setting(
+        key="spool.durability",
+        default="interval",
+        kind="text",
+        choices=("page_cache", "interval", "record"),
+        help="When records are forced to the disk. `page_cache`: by the system. `interval`: each "
+        "`spool.sync_interval`. `record`: before the call returns, for an audit trail.",
+    ),
+    Setting(
         key="spool.adopt_interval",
         default=3.0,
         kind="seconds",
@@ -338,7 +354,23 @@ DELIVERY: Final = (
         kind="seconds",
         unit="s",
         low=0.1,
-        help="Longest wait between two attempts.",
+        help="Longest wait between two attempts to reach the server.",
+    ),
+    Setting(
+        key="delivery.hold_interval",
+        default=60.0,
+        kind="seconds",
+        unit="s",
+        low=0.1,
+        help="How often a destination that refuses the key or lacks a permission is tried.",
+    ),
+    Setting(
+        key="delivery.breaker_failures",
+        default=5,
+        kind="integer",
+        low=0,
+        help="After so many failures in a row one record at a time is tried, until one is taken; "
+        "0 is never.",
     ),
 )
 

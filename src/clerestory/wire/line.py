@@ -11,6 +11,7 @@ Invariant: a line holds no raw line feed and no NUL byte, and ends with one line
 """
 
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
@@ -75,6 +76,20 @@ def with_iso_time(line: bytes) -> bytes:
     if not digits.isdigit():
         return line
     return b'%b"%b"%b' % (_HEAD, iso_time(int(digits)).encode(), line[_DIGITS_END:])
+
+
+def with_members(line: bytes, members: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the line, an object without a line feed, with further members at its end.
+
+    Args:
+        line: A JSON object.
+        members: Encoded key and encoded value; a key that the line already has is left as it is.
+
+    >>> with_members(b'{"a":1}', [(b'"b"', b'2'), (b'"a"', b'3')])
+    b'{"a":1,"b":2}'
+    """
+    added = b"".join(b",%b:%b" % (key, value) for key, value in members if key + b":" not in line)
+    return line[:-1] + added + b"}" if added else line
 
 
 def time_of(line: bytes) -> int:

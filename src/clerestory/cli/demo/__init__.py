@@ -18,13 +18,13 @@ from typing import Final
 
 import click
 
-from clerestory.cli.client import Client
 from clerestory.cli.demo.books import Line, newest, searchable, stored, table
 from clerestory.cli.demo.programs import NAMES, Programs
 from clerestory.cli.demo.shoppers import Shoppers
-from clerestory.cli.output import safe
+from clerestory.cli.remote.client import Client
+from clerestory.cli.remote.output import safe
+from clerestory.cli.remote.servers import ServerChild, is_free
 from clerestory.cli.run import deliver_rest
-from clerestory.cli.servers import ServerChild, is_free
 from clerestory.model.errors import ClerestoryError
 from clerestory.settings import load
 from clerestory.settings.kinds import seconds

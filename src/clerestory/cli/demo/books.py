@@ -5,8 +5,8 @@
 
 from dataclasses import dataclass
 
-from clerestory.cli.client import Client
 from clerestory.cli.query import search
+from clerestory.cli.remote.client import Client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from typing import IO, Final
 
 import click
 
-from clerestory.cli.client import Client
+from clerestory.cli.remote.client import Client
 from clerestory.cli.send.formats import FORMATS, detect
 from clerestory.cli.send.records import records
 from clerestory.cli.send.times import Clock

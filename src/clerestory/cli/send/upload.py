@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from clerestory.cli.client import ApiError, Client, ServerError
+from clerestory.cli.remote.client import ApiError, Client, ServerError
 from clerestory.cli.send.formats import Record
 from clerestory.model.errors import ClerestoryError
 

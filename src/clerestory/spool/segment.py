@@ -55,6 +55,17 @@ class Segment:
             self._map = mmap.mmap(self._fd, size)
         self.append: Callable[[bytes], int] = self._map.write
 
+    def sync_each(self) -> None:
+        """Bring each line to the disk before its `append` returns, for an audit trail."""
+        write = self._map.write
+
+        def append(line: bytes) -> int:
+            size = write(line)
+            self.sync()
+            return size
+
+        self.append = append
+
     def touch(self) -> None:
         """Bring every page in before the first caller needs it."""
         for at in range(0, self.size, _PAGE):
@@ -112,38 +123,43 @@ class Segment:
             self._fd = -1
 
 
-class SealedFile:
-    """A segment that another process left, read only.
+class ForeignSegment:
+    """A segment of another process, read only.
 
     Attributes:
         index: Its place among the segments of its spool.
         path: Its file.
+        sealed: Whether nothing more comes.
     """
 
-    __slots__ = ("_data", "index", "path")
+    __slots__ = ("_end", "_map", "index", "path", "sealed")
 
-    sealed: Final = True
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, sealed: bool = True) -> None:
         self.index = int(path.name.removesuffix(SUFFIX))
         self.path = path
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        self.sealed = sealed
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             size = os.fstat(descriptor).st_size
-            raw = mmap.mmap(descriptor, size, prot=mmap.PROT_READ) if size else b""
-            end = raw.find(b"\0")
-            whole = raw[: end if end >= 0 else size]
+            self._map = mmap.mmap(descriptor, size, prot=mmap.PROT_READ) if size else b""
         finally:
             os.close(descriptor)
-        self._data = whole[: whole.rfind(b"\n") + 1]
+        self._end = 0
 
     def end(self) -> int:
-        """Return the offset behind the last whole line."""
-        return len(self._data)
+        """Return the offset behind the last whole line.
+
+        While the owner lives, what it copies may be seen in any order; but a line that is not yet
+        whole has a zero byte in it, so nothing behind the first zero byte is read.
+        """
+        zero = self._map.find(b"\0", self._end)
+        whole = self._map.rfind(b"\n", self._end, zero if zero >= 0 else len(self._map)) + 1
+        self._end = max(self._end, whole)
+        return self._end
 
     def read(self, start: int, stop: int) -> bytes:
         """Return the bytes from `start` to `stop`."""
-        return self._data[start:stop]
+        return self._map[start:stop]
 
 
 def file_name(index: int) -> str:

@@ -4,6 +4,7 @@
 
     <directory>/<spool id>/      mode 0700
         lock                     held with flock while the owner lives
+        agent                    only where an agent ships: held with flock by the one that does
         resource.json            what the lines have in common
         cursor.<destination>     see cursor.py
         00000000000000000000.seg see segment.py
@@ -30,9 +31,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from clerestory.delivery.cursor import PREFIX, Cursor, Place
-from clerestory.delivery.segment import Segment, file_name
 from clerestory.model.errors import ConfigurationError
+from clerestory.spool.cursor import PREFIX, Cursor, Place
+from clerestory.spool.segment import Segment, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 LOCK_NAME: Final = "lock"
 RESOURCE_NAME: Final = "resource.json"
+AGENT_NAME: Final = "agent"
 _SPIN_S_MAX: Final = 0.05
 _OVERFLOW_BYTES_MAX: Final = 8 * 1024 * 1024
 
@@ -54,11 +56,13 @@ class SpoolLimits:
         segment_bytes: Size of one segment.
         bytes_max: All segments together are no larger.
         free_bytes_min: The disk keeps at least so much free.
+        sync_each: Whether each line is on the disk before its call returns.
     """
 
     segment_bytes: int = 4 * 1024 * 1024
     bytes_max: int = 512 * 1024 * 1024
     free_bytes_min: int = 1024 * 1024 * 1024
+    sync_each: bool = False
 
 
 class Spool:
@@ -79,6 +83,7 @@ class Spool:
         stats: RoadStats,
         on_roll: Callable[[Callable[[bytes], int]], None],
         spool_id: str | None = None,
+        ships: bool = True,
     ) -> None:
         """Create the spool's folder and its first segments.
 
@@ -89,6 +94,7 @@ class Spool:
             stats: Where given-up records are counted.
             on_roll: Told the `append` of the segment that is current from now on.
             spool_id: Name; a new random one if None.
+            ships: Whether this process delivers the lines; if not, an agent does.
 
         Raises:
             OSError: The folder or its segments cannot be created.
@@ -101,11 +107,14 @@ class Spool:
         self._stats = stats
         self._on_roll = on_roll
         self._lock_fd = -1 if self.path is None else _lock_folder(self.path, self.resource)
+        self._ships = ships
+        if not ships and self.path is not None:
+            (self.path / AGENT_NAME).touch(mode=0o600)
         self._roll_lock = threading.RLock()
         self._rolling = False
         self._overflow: deque[bytes] = deque()
         self._overflow_bytes = 0
-        self._dirty = True
+        self._retired_lines = 0
         self._cursors: list[Cursor] = []
         self.segments: dict[int, Segment] = {}
         self._indices = itertools.count()
@@ -191,6 +200,9 @@ class Spool:
 
     def maintain(self) -> None:
         """Retire what all destinations have, keep a spare ready, keep within the bounds."""
+        if not self._ships:
+            for cursor in self._cursors:
+                cursor.refresh()
         self._retire()
         if self._spare is None:
             self._make_spare()
@@ -225,7 +237,8 @@ class Spool:
         return segment.sealed and place.offset >= segment.end()
 
     def _let_go(self, segment: Segment) -> None:
-        if self._spare is not None:
+        self._retired_lines += segment.read(0, segment.end()).count(b"\n")
+        if self._spare is not None or not self._ships:  # an agent may still read it
             segment.close(unlink=True)
             return
         index = next(self._indices)
@@ -301,6 +314,14 @@ class Spool:
         segments = list(self.segments.values())
         return max((self._behind(cursor, segments) for cursor in self._cursors), default=0)
 
+    @property
+    def records(self) -> int:
+        """Lines appended so far."""
+        counted = sum(
+            segment.read(0, segment.end()).count(b"\n") for segment in list(self.segments.values())
+        )
+        return self._retired_lines + counted
+
     def _behind(self, cursor: Cursor, segments: list[Segment]) -> int:
         return sum(segment.end() - self._taken(cursor, segment) for segment in segments)
 
@@ -341,7 +362,10 @@ class Spool:
 
     def _new_segment(self) -> Segment:
         index = next(self._indices)
-        return Segment(index, self._limits.segment_bytes, self._segment_path(index))
+        segment = Segment(index, self._limits.segment_bytes, self._segment_path(index))
+        if self._limits.sync_each:
+            segment.sync_each()
+        return segment
 
 
 def _gap_record(lost: int, bytes_max: int) -> bytes:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from clerestory.cli.client import Client, ServerError
+from clerestory.cli.remote.client import Client, ServerError
 
 READY_S_MAX: Final = 60.0
 STOP_S_MAX: Final = 20.0

@@ -61,13 +61,21 @@ class Cursor:
         if path is None:
             return
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        content = os.pread(self._fd, 2 * _SLOT_BYTES, 0)
-        if len(content) < 2 * _SLOT_BYTES:
+        if os.fstat(self._fd).st_size < 2 * _SLOT_BYTES:
             os.pwrite(self._fd, _packed(Place()) * 2, 0)
-            return
-        places = [_unpacked(content[:_SLOT_BYTES]), _unpacked(content[_SLOT_BYTES:])]
-        self.place = max((place for place in places if place is not None), default=Place())
-        self._slot = 0 if places[1] == self.place else 1
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take over what another process wrote: an agent that ships this spool."""
+        with self._lock:
+            if self._fd < 0:
+                return
+            content = os.pread(self._fd, 2 * _SLOT_BYTES, 0)
+            places = [_unpacked(content[:_SLOT_BYTES]), _unpacked(content[_SLOT_BYTES:])]
+            newest = max((place for place in places if place is not None), default=Place())
+            if newest >= self.place:
+                self.place = newest
+                self._slot = 0 if places[1] == newest else 1
 
     def advance(self, place: Place) -> None:
         """Move to a later place; an earlier one changes nothing."""

@@ -1,0 +1,1 @@
+"""How commands ask a server, find or start one, and print its answers."""

@@ -1,0 +1,1 @@
+"""When a file is rotated, and what becomes of the old ones."""

@@ -1,0 +1,1 @@
+"""How bytes reach a receiver: HTTP exchanges and what their answers mean, signatures, tokens."""
