@@ -61,11 +61,13 @@ class Receiver:
         url: Where it listens.
         requests: All that arrived, also those that a fault hit.
         accepted: Identity of each record that was kept, in order; a resend appears twice.
+        clock_offset_s: How far its clock is ahead.
     """
 
     def __init__(self, *, certificate: str = "") -> None:
         self.requests: list[Request] = []
         self.accepted: list[str] = []
+        self.clock_offset_s = 0.0
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -226,6 +228,11 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
 
         do_GET = do_PUT = do_POST
 
+        def send_reply(self, reply, **how):
+            date = self.date_time_string(time.time() + receiver.clock_offset_s)
+            headers = {"Date": date, **reply.headers}
+            _send(self, Reply(status=reply.status, body=reply.body, headers=headers), **how)
+
     return Handler
 
 
@@ -236,7 +243,11 @@ def _read(handler: BaseHTTPRequestHandler) -> Request:
     return Request(method=handler.command, path=handler.path, headers=headers, body=body, raw=raw)
 
 
-def _write(
+def _write(handler: Any, reply: Reply, **how: Any) -> None:
+    handler.send_reply(reply, **how)
+
+
+def _send(
     handler: BaseHTTPRequestHandler,
     reply: Reply,
     *,

@@ -28,7 +28,7 @@ LEVELS = (
     "fatal",
     "emergency",
 )
-PAGES = ("/logs?live=0", "/logs?live=0&sel=", "/welcome", "/settings")
+PAGES = ("/logs?live=0", "/logs?live=0&sel=", "/welcome", "/system", "/settings")
 
 
 @pytest.mark.browser

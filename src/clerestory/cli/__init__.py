@@ -25,7 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "letters": ("letters", "letters", "Show, resend or remove records that were refused."),
     "demo": ("demo", "demo", "Run three real programs and check that nothing is lost."),
     "config": ("config", "config", "Show every setting, its value and origin."),
-    "doctor": ("doctor", "doctor", "Check this machine and the server."),
+    "doctor": ("doctor", "doctor", "Check this machine and the destinations."),
     "completion": ("completion", "completion", "Print the shell's completion script."),
 }
 

@@ -48,13 +48,32 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _environment()
     yield _spool(settings)
     yield _store_engine()
-    yield from _server(settings)
+    for entry in settings["destinations"] or ["server"]:
+        if _is_our_server(entry):
+            yield from _server(settings)
+        else:
+            yield from _destination(entry, settings)
+
+
+def _is_our_server(entry: object) -> bool:
+    return entry == "server" or (isinstance(entry, dict) and entry.get("type") == "server")
+
+
+def _destination(entry: object, settings: Settings) -> Iterator[Finding]:
+    from clerestory.cli.receivers import examine as look
+    from clerestory.cli.receivers import name_of
+
+    for state, text, todo in look(entry, settings):
+        yield _finding(name_of(entry), state, text, todo)
 
 
 @click.command()
 @click.option("--endpoint", help="Address of the server.")
 def doctor(endpoint: str | None) -> None:
-    """Check this machine and the server. Exit code 1 if something is wrong."""
+    """Check this machine and the destinations. Exit code 1 if something is wrong.
+
+    Each destination gets one record of level INFO.
+    """
     findings: list[Finding] = []
     try:
         settings = load({"endpoint": endpoint})
@@ -67,7 +86,7 @@ def doctor(endpoint: str | None) -> None:
     marks = {"ok": "ok  ", "warning": "warn", "bad": "BAD "}
     for finding in findings:
         todo = f"; {finding.todo}" if finding.todo else ""
-        click.echo(f"{marks[finding.state]}  {finding.what:<9} {finding.text}{todo}")
+        click.echo(f"{marks[finding.state]}  {finding.what:<13} {finding.text}{todo}")
     if any(finding.state == "bad" for finding in findings):
         sys.exit(1)
 

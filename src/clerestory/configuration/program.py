@@ -120,6 +120,9 @@ def _start(settings: Settings, custom: Sequence[Destination], *, first: bool = T
     plan = plan_of(settings, masks, is_late=_State.closed)
     plan = replace(plan, ticks=(_tell_held,))
     pipeline = open_pipeline(plan, settings, routes)
+    for courier in pipeline.couriers:
+        if hasattr(courier.destination, "report"):
+            courier.destination.report = stats
     old = ROAD.pipeline
     ROAD.lead_to(pipeline)
     _State.settings, _State.custom = settings, custom

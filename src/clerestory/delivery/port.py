@@ -105,6 +105,9 @@ class Destination(Protocol):
             run of the program: what a killed process left is found again under this name.
         adopts: Whether it also takes what killed processes left in their spools.
         limits: The largest batch it wants.
+
+    One with an `address`, and a `ca_file` if it has one, is tried by `clerestory doctor` step by
+    step.
     """
 
     name: str

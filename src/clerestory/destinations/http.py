@@ -79,6 +79,8 @@ class Http:
         self._headers = {"Content-Type": _TYPES[config.format], **_authorization(config)}
         self._headers.update(config.headers)
         where = f"{self._exchange.host}_{self._exchange.port}{self._exchange.path}"
+        self.address = config.url
+        self.ca_file = config.ca_file
         self.name = "http-" + re.sub(r"[^A-Za-z0-9.-]", "_", where)
 
     @staticmethod

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, quote, unquote, urlunsplit
 
 from clerestory.delivery.policy import DestinationConfig
@@ -20,7 +21,11 @@ from clerestory.transport.answers import settle
 from clerestory.transport.exchange import Exchange
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from clerestory.delivery.port import Batch
+
+_REPORT_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,9 @@ class Server:
 
     Raises:
         ConfigurationError: The endpoint is no http or https address.
+
+    Attributes:
+        report: Returns what the program counted; told to the server every few seconds.
     """
 
     Config = ServerConfig
@@ -62,6 +70,8 @@ class Server:
         exchange.compress = exchange.host not in {"127.0.0.1", "::1"}
         where = f"{exchange.host}_{exchange.port}{exchange.path}"
         self.name = "server-" + re.sub(r"[^A-Za-z0-9.-]", "_", where)
+        self.report: Callable[[], Mapping[str, Any]] | None = None
+        self._reported_at = 0.0
         self._headers = {"Content-Type": "application/x-ndjson"}
         if config.token:
             self._headers["Authorization"] = f"Bearer {config.token}"
@@ -81,6 +91,10 @@ class Server:
             "Clerestory-First": str(batch.first),
             "Clerestory-Resource": quote(json.dumps(batch.resource)),
         }
+        now = time.monotonic()
+        if self.report is not None and now - self._reported_at > _REPORT_S:
+            self._reported_at = now
+            headers["Clerestory-Stats"] = quote(json.dumps(self.report()))
         answer = self._exchange.send(batch.lines, target="/v1/records", headers=headers)
         settle(answer, self.name)
 

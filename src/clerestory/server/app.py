@@ -25,10 +25,12 @@ from clerestory.model.errors import LimitError
 from clerestory.server.api import admin, logs
 from clerestory.server.api.answers import error_response, json_response
 from clerestory.server.api.live import Hub
+from clerestory.server.api.metrics import metrics_text
 from clerestory.server.guard import Guard
 from clerestory.server.intake import Intake
 from clerestory.server.jobs import Jobs
 from clerestory.server.limits import ServerOptions
+from clerestory.server.programs import Programs
 from clerestory.server.static import Static
 from clerestory.server.store.batch import Batch, Kind
 from clerestory.server.store.embedded import Connection, EmbeddedStore
@@ -50,6 +52,7 @@ class House:
     jobs: Jobs
     hub: Hub
     intake: Intake
+    programs: Programs
     started_ms: int
 
     def close(self) -> None:
@@ -69,8 +72,9 @@ def build_house(options: ServerOptions) -> House:
     hub = Hub()
     writer.on_commit = hub.after_commit
     jobs = Jobs(options, store, writer)
-    intake = Intake(options, writer, jobs)
-    return House(options, store, writer, jobs, hub, intake, int(time.time() * 1000))
+    programs = Programs()
+    intake = Intake(options, writer, jobs, programs)
+    return House(options, store, writer, jobs, hub, intake, programs, int(time.time() * 1000))
 
 
 def build_app(house: House) -> Starlette:
@@ -94,6 +98,7 @@ def build_app(house: House) -> Starlette:
         Route("/api/v1/tail", tails.stream, methods=["GET"]),
         WebSocketRoute("/api/v1/tail", tails.websocket),
         Route("/api/v1/status", pages.status, methods=["GET"]),
+        Route("/api/v1/programs", pages.programs, methods=["GET"]),
         Route("/api/v1/settings", pages.settings, methods=["GET"]),
         Route("/api/v1/test-record", pages.test_record, methods=["POST"]),
         *(
@@ -170,7 +175,7 @@ class Pages:
             "disk_free_bytes": house.jobs.vitals.disk_free_bytes,
             "job_failures_total": house.jobs.vitals.failures,
         }
-        text = admin.metrics_text(values, house.intake.refused)
+        text = metrics_text(values, house.intake.refused, house.programs.samples())
         return Response(text, media_type="text/plain; version=0.0.4")
 
     async def status(self, request: Request) -> Response:  # noqa: ARG002
@@ -204,6 +209,10 @@ class Pages:
             "retention_days": house.options.retention_days,
             "data_dir": str(house.options.data_dir),
         }
+
+    async def programs(self, request: Request) -> Response:  # noqa: ARG002
+        """Answer `/api/v1/programs`: what each program says about its delivery."""
+        return json_response({"programs": self._house.programs.rows()})
 
     async def settings(self, request: Request) -> Response:  # noqa: ARG002
         """Answer `/api/v1/settings`."""

@@ -19,6 +19,7 @@ from clerestory.server.ingest import otlp, records
 from clerestory.server.ingest.body import read_body
 from clerestory.server.jobs import Jobs
 from clerestory.server.limits import ServerOptions
+from clerestory.server.programs import Programs
 from clerestory.server.store.batch import Batch, Stored
 from clerestory.server.store.writer import Writer
 
@@ -30,17 +31,22 @@ class Intake:
         refused: How many requests were refused, by the error's code.
     """
 
-    def __init__(self, options: ServerOptions, writer: Writer, jobs: Jobs) -> None:
+    def __init__(
+        self, options: ServerOptions, writer: Writer, jobs: Jobs, programs: Programs
+    ) -> None:
         self.refused: Counter[str] = Counter()
         self._options = options
         self._writer = writer
         self._jobs = jobs
+        self._programs = programs
 
     async def records(self, request: Request) -> Response:
         """Answer `POST /v1/records`."""
         try:
             body = await self._body(request)
             batch = records.batch_of(request.headers, body)
+            report = request.headers.get("clerestory-stats", "")
+            self._programs.take(batch.spool, batch.resource, report)
             stored = await self.store(batch)
         except Exception as error:  # the request boundary
             return self._refusal(error)

@@ -35,7 +35,16 @@ class Segment:
         append: Takes a line; raises ValueError when it does not fit.
     """
 
-    __slots__ = ("_end", "_fd", "_map", "append", "index", "path", "size")
+    __slots__ = (
+        "_end",
+        "_fd",
+        "_map",
+        "_tally",
+        "append",
+        "index",
+        "path",
+        "size",
+    )
 
     def __init__(self, index: int, size: int, path: Path | None) -> None:
         """Create the file and reserve its space now, so that a full disk shows here.
@@ -47,6 +56,7 @@ class Segment:
         self.path = path
         self.size = size
         self._end: int | None = None
+        self._tally = (0, 0)
         self._fd = -1
         if path is None:
             self._map = mmap.mmap(-1, size)
@@ -94,6 +104,14 @@ class Segment:
         """Return the bytes from `start` to `stop`."""
         return self._map[start:stop]
 
+    def lines(self) -> int:
+        """Return how many lines it has; each is counted once."""
+        counted, lines = self._tally
+        end = self.end()
+        lines += self.read(counted, end).count(b"\n")
+        self._tally = (end, lines)
+        return lines
+
     def sync(self) -> None:
         """Bring what was written to the disk; returns when it is there."""
         if self._fd >= 0:
@@ -112,6 +130,7 @@ class Segment:
         self.index = index
         self.path = path
         self._end = None
+        self._tally = (0, 0)
         self._map.seek(0)
 
     def close(self, *, unlink: bool) -> None:

@@ -237,7 +237,7 @@ class Spool:
         return segment.sealed and place.offset >= segment.end()
 
     def _let_go(self, segment: Segment) -> None:
-        self._retired_lines += segment.read(0, segment.end()).count(b"\n")
+        self._retired_lines += segment.lines()
         if self._spare is not None or not self._ships:  # an agent may still read it
             segment.close(unlink=True)
             return
@@ -317,10 +317,7 @@ class Spool:
     @property
     def records(self) -> int:
         """Lines appended so far."""
-        counted = sum(
-            segment.read(0, segment.end()).count(b"\n") for segment in list(self.segments.values())
-        )
-        return self._retired_lines + counted
+        return self._retired_lines + sum(one.lines() for one in list(self.segments.values()))
 
     def _behind(self, cursor: Cursor, segments: list[Segment]) -> int:
         return sum(segment.end() - self._taken(cursor, segment) for segment in segments)

@@ -77,6 +77,13 @@ class Exchange:
 
     Raises:
         ConfigurationError: The address is not http or https.
+
+    Attributes:
+        url: See above.
+        host: Name or address of the receiver.
+        port: Its port.
+        path: Put before the target of each request.
+        compress: Set to False once the receiver has refused gzip.
     """
 
     def __init__(
@@ -93,6 +100,7 @@ class Exchange:
             raise ConfigurationError(
                 f"an address must begin with http:// or https:// and name a host, got {url!r}"
             )
+        self.url = url
         self.secure = parts.scheme == "https"
         # Where both families are bound, a name may lead to the one nobody listens on.
         self.host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname

@@ -1,7 +1,7 @@
 /* Asks the server's JSON API; every failure becomes an ApiError that a Note can show. */
 
 import type {
-  Facet, Histogram, LogsPage, RecordInContext, Setting, Status, Suggestion,
+  Facet, Histogram, LogsPage, Program, RecordInContext, Setting, Status, Suggestion,
 } from "./types.ts";
 
 export class ApiError extends Error {
@@ -101,6 +101,10 @@ export async function askSuggestions(params: Params, signal: AbortSignal): Promi
 
 export function askStatus(): Promise<Status> {
   return ask(apiUrl("status"));
+}
+
+export async function askPrograms(): Promise<Program[]> {
+  return (await ask<{ programs: Program[] }>(apiUrl("programs"))).programs;
 }
 
 export async function askSettings(): Promise<Setting[]> {

@@ -76,6 +76,32 @@ export interface Status {
   data_dir: string;
 }
 
+export interface DestinationCounts {
+  sent_records: number;
+  retries: number;
+  dead_lettered: number;
+  oldest_age_s: number;
+  hold: boolean;
+  worker_alive: boolean;
+  last_error: string;
+}
+
+export interface Program {
+  spool: string;
+  service: string;
+  host: string;
+  pid: number | null;
+  seen_s_ago: number;
+  counts: {
+    made_records?: number;
+    backlog_bytes?: number;
+    dropped?: Record<string, number>;
+    suppressed?: Record<string, number>;
+    masked?: Record<string, number>;
+    destinations?: Record<string, DestinationCounts>;
+  };
+}
+
 export interface Setting {
   key: string;
   value: unknown;

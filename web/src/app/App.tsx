@@ -5,6 +5,7 @@ import { useEffect } from "preact/hooks";
 
 import { go, path } from "../address/address.ts";
 import { status } from "../api/health.ts";
+import { Health } from "../pages/Health.tsx";
 import { Logs } from "../pages/Logs.tsx";
 import { Settings } from "../pages/Settings.tsx";
 import { Welcome } from "../pages/Welcome.tsx";
@@ -15,11 +16,12 @@ import { Rail } from "./Rail.tsx";
 
 type Overlay = "" | "help" | "palette";
 
-const TITLES: Record<string, string> = { "/logs": "Logs", "/settings": "Settings", "/welcome": "Start" };
+const TITLES: Record<string, string> = { "/logs": "Logs", "/system": "Health", "/settings": "Settings", "/welcome": "Start" };
 
 function Page({ onHelp }: { onHelp: () => void }) {
   const here = path.value;
   if (here === "/logs") return <Logs onHelp={onHelp} />;
+  if (here === "/system") return <Health onHelp={onHelp} />;
   if (here === "/settings") return <Settings onHelp={onHelp} />;
   if (here === "/welcome") return <Welcome onHelp={onHelp} />;
   if (here === "/") return <Home onHelp={onHelp} />;

@@ -7,6 +7,7 @@ const PAGES: { to: string; path: string; icon: IconName; name: string }[] = [
   { to: "/logs?live=1", path: "/logs", icon: "logs", name: "Logs" },
   { to: "/welcome", path: "/welcome", icon: "home", name: "Start" },
 ];
+const HEALTH = { to: "/system", path: "/system", icon: "health" as IconName, name: "Health" };
 const SETTINGS = { to: "/settings", path: "/settings", icon: "settings" as IconName, name: "Settings" };
 
 function Mark() {
@@ -36,6 +37,7 @@ export function Rail() {
       <div class="mark"><Mark /></div>
       {PAGES.map((page) => <Entry key={page.path} page={page} />)}
       <span class="push" />
+      <Entry page={HEALTH} />
       <Entry page={SETTINGS} />
     </nav>
   );

@@ -110,6 +110,7 @@ export const commands: Command[] = [
   { key: "", name: "List or JSON", run: () => setParams({ view: view.peek() === "json" ? "" : "json" }, true) },
   { key: "", name: "Turn the order around", run: toggleSort },
   { key: "g l", name: "Go to Logs", run: () => go("/logs?live=1") },
+  { key: "", name: "Go to Health", run: () => go("/system") },
   { key: "", name: "Go to Settings", run: () => go("/settings") },
   { key: "", name: "Go to Start", run: () => go("/welcome") },
 ];

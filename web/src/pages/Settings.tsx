@@ -4,14 +4,11 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
 import { askSettings } from "../api/client.ts";
-import { status } from "../api/health.ts";
 import type { Setting } from "../api/types.ts";
 import { preferences, prefer, type Preferences } from "../app/preferences.ts";
 import { StatusLine } from "../app/StatusLine.tsx";
 import { ThemeButton } from "../app/TopBar.tsx";
-import { countText, sizeParts, valueText, visible } from "../parts/text.ts";
-import { fullTime } from "../time/clock.ts";
-import { lengthText } from "../time/range.ts";
+import { valueText, visible } from "../parts/text.ts";
 
 const KEYS: [string, string][] = [["g l", "logs"], ["Ctrl K", "commands"]];
 
@@ -36,7 +33,6 @@ export function Settings({ onHelp }: { onHelp: () => void }) {
       <main class="main page" tabIndex={0}>
         {failure.value && <div class="note lv-error" role="alert"><b class="strong">{visible(failure.value)}</b></div>}
         <Here />
-        <Health />
         <section>
           <h2>Server <span class="muted">{found.length} of {settings.value.length}</span></h2>
           <SettingTable settings={found} />
@@ -94,33 +90,6 @@ function Here() {
       <Choice name="zone" title="Times" options={[["local", "Local"], ["utc", "UTC"]]} />
       <Choice name="density" title="Rows" options={[["comfortable", "Comfortable"], ["dense", "Dense"]]} />
       <Choice name="singleKeys" title="Single-letter keys" options={[[true, "On"], [false, "Off"]]} />
-    </section>
-  );
-}
-
-function Health() {
-  const now = status.value;
-  if (!now) return null;
-  const [size, unit] = sizeParts(now.store_bytes);
-  const [free, freeUnit] = sizeParts(now.disk_free_bytes);
-  const refused = Object.entries(now.refused).filter(([, count]) => count > 0);
-  const facts: [string, string][] = [
-    ["Version", now.version],
-    ["Started", `${fullTime(`${now.started_ms}000000`).slice(0, 19)}, ${lengthText(now.now_ms - now.started_ms)} ago`],
-    ["Records", countText(now.total_records)],
-    ["Arriving", `${now.records_per_s?.toFixed(1) ?? "unknown"} a second, ${now.lag_s?.toFixed(1) ?? "unknown"} s behind`],
-    ["Store", `${size} ${unit} in ${now.data_dir}, ${free} ${freeUnit} free`],
-    ["Kept for", `${now.retention_days} days`],
-    ["Dropped", countText(now.dropped)],
-    ["Rejected", countText(now.rejected)],
-    ["Refused", refused.length === 0 ? "0" : refused.map(([why, count]) => `${why} ${countText(count)}`).join(", ")],
-  ];
-  return (
-    <section>
-      <h2>Health</h2>
-      <dl class="facts">
-        {facts.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{visible(value)}</dd></div>)}
-      </dl>
     </section>
   );
 }

@@ -1,29 +1,16 @@
-"""How the server itself is: status, counters, settings.
+"""How the server itself is: what it stores, how it is set.
 
-store, writer, jobs -> [admin] -> page, Prometheus
+store, settings -> [admin] -> page
 """
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from clerestory.server.limits import ServerOptions
 from clerestory.server.store.embedded import Connection, EmbeddedStore
 from clerestory.server.store.schema import DATABASE
 from clerestory.settings.table import SETTINGS
-
-_HELP: Final = {
-    "records_stored_total": "Records stored since the server started.",
-    "records_duplicate_total": "Lines that had been stored by an earlier batch.",
-    "records_rejected_total": "Lines that are no records; kept raw.",
-    "commits_total": "Inserts into the store.",
-    "batches_failed_total": "Batches that could not be stored.",
-    "commit_seconds_total": "Seconds spent storing.",
-    "tails_open": "Live tails that are open.",
-    "disk_free_bytes": "Free space where the data is.",
-    "job_failures_total": "Turns of background jobs that failed.",
-}
 
 
 def store_figures(connection: Connection) -> dict[str, Any]:
@@ -77,20 +64,3 @@ def setting_rows(options: ServerOptions) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def metrics_text(values: Mapping[str, float], refused: Mapping[str, int]) -> bytes:
-    """Return counters in Prometheus' text format, version 0.0.4."""
-    lines: list[str] = []
-    for name, value in values.items():
-        kind = "counter" if name.endswith("_total") else "gauge"
-        lines.append(f"# HELP clerestory_{name} {_HELP.get(name, name)}")
-        lines.append(f"# TYPE clerestory_{name} {kind}")
-        lines.append(f"clerestory_{name} {value}")
-    lines.append("# HELP clerestory_requests_refused_total Requests with records not taken.")
-    lines.append("# TYPE clerestory_requests_refused_total counter")
-    lines += [
-        f'clerestory_requests_refused_total{{reason="{reason}"}} {count}'
-        for reason, count in sorted(refused.items())
-    ]
-    return "\n".join(lines).encode() + b"\n"

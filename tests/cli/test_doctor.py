@@ -1,0 +1,140 @@
+"""`clerestory doctor` names the cause, for every way in which a destination can be out of reach."""
+
+import json
+import socket
+import subprocess
+
+import pytest
+
+from tests.cli.shell import Shell
+from tests.doubles.http import HttpReceiver
+
+
+@pytest.fixture
+def shell(tmp_path):
+    return Shell(tmp_path)
+
+
+@pytest.fixture
+def receiver():
+    with HttpReceiver() as one:
+        yield one
+
+
+def destinations(*entries):
+    return {
+        "CLERESTORY_DESTINATIONS": json.dumps(list(entries)),
+        "CLERESTORY_SPOOL_FREE_BYTES_MIN": "1000",
+    }
+
+
+def http(url, **options):
+    return {"type": "http", "url": url, "token": "s3cr3t-token", **options}
+
+
+def certificate(folder):
+    """Write a certificate that nobody has signed but itself."""
+    path = folder / "own.pem"
+    subprocess.run(
+        [
+            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+            "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+            "-keyout", path, "-out", folder / "cert.pem",
+        ],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    path.write_text(path.read_text() + (folder / "cert.pem").read_text())
+    return path
+
+
+def test_a_destination_that_works_gets_one_record(shell, receiver):
+    """Reached, trusted, in time, and a record taken."""
+    done = shell.run("doctor", **destinations(http(receiver.url)))
+
+    assert done.returncode == 0, done.stdout
+    assert "took a record in" in done.stdout
+    assert [record["message"][:17] for record in receiver.records] == ["clerestory doctor"]
+
+
+def test_a_wrong_key_is_named_and_not_shown(shell, receiver):
+    """What to do stands beside it."""
+    done = shell.run("doctor", **destinations(http(receiver.url, token="wr0ng")))
+
+    assert done.returncode == 1
+    assert "401" in done.stdout
+    assert "check the key or token" in done.stdout
+    assert "wr0ng" not in done.stdout
+
+
+def test_a_name_that_dns_does_not_know_is_named(shell):
+    """The most usual cause of all, and the name stands in the message."""
+    done = shell.run("doctor", **destinations(http("https://logs.eu-wets-1.invalid")))
+
+    assert done.returncode == 1
+    assert "DNS does not know logs.eu-wets-1.invalid" in done.stdout
+    assert "region" in done.stdout
+
+
+def test_a_certificate_that_is_not_trusted_is_named(shell, tmp_path):
+    """And with the right `ca_file` all is well."""
+    with HttpReceiver(certificate=str(certificate(tmp_path))) as receiver:
+        untrusted = shell.run("doctor", **destinations(http(receiver.url)))
+        ca_file = str(tmp_path / "cert.pem")
+        trusted = shell.run("doctor", **destinations(http(receiver.url, ca_file=ca_file)))
+
+    assert untrusted.returncode == 1
+    assert "certificate" in untrusted.stdout
+    assert "ca_file" in untrusted.stdout
+    assert trusted.returncode == 0, trusted.stdout
+
+
+def test_tls_towards_a_plain_port_is_named(shell, receiver):
+    """An http address that was written as https."""
+    done = shell.run("doctor", **destinations(http(receiver.url.replace("http:", "https:"))))
+
+    assert done.returncode == 1
+    assert "TLS" in done.stdout
+
+
+def test_a_port_that_nobody_listens_on_is_named(shell):
+    """Not `connection error`."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        done = shell.run("doctor", **destinations(http(f"http://127.0.0.1:{port}")))
+
+    assert done.returncode == 1
+    assert f"nobody listens at 127.0.0.1:{port}" in done.stdout
+
+
+@pytest.mark.parametrize(("offset_s", "direction"), [(600, "slow"), (-600, "fast")])
+def test_a_clock_ten_minutes_off_is_named(shell, receiver, offset_s, direction):
+    """Signatures are refused because of it, and nobody thinks of it."""
+    receiver.clock_offset_s = offset_s
+
+    done = shell.run("doctor", **destinations(http(receiver.url)))
+
+    assert done.returncode == 1
+    assert direction in done.stdout
+    assert "NTP" in done.stdout
+
+
+def test_a_disk_that_is_full_is_named(shell, receiver):
+    """How much is missing, and which setting says so."""
+    environment = destinations(http(receiver.url)) | {"CLERESTORY_SPOOL_FREE_BYTES_MIN": "900TB"}
+
+    done = shell.run("doctor", **environment)
+
+    assert done.returncode == 1
+    assert "GB free" in done.stdout
+    assert "spool.free_bytes_min" in done.stdout
+
+
+def test_a_wrong_entry_is_named_and_the_others_are_looked_at(shell, receiver):
+    """One typing error hides nothing else."""
+    done = shell.run("doctor", **destinations({"type": "htpt"}, http(receiver.url)))
+
+    assert done.returncode == 1
+    assert "did you mean 'http'" in done.stdout
+    assert "took a record in" in done.stdout
