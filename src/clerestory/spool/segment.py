@@ -38,6 +38,7 @@ class Segment:
     __slots__ = (
         "_end",
         "_fd",
+        "_is_resting",
         "_map",
         "_tally",
         "append",
@@ -57,6 +58,7 @@ class Segment:
         self.size = size
         self._end: int | None = None
         self._tally = (0, 0)
+        self._is_resting = False
         self._fd = -1
         if path is None:
             self._map = mmap.mmap(-1, size)
@@ -104,6 +106,16 @@ class Segment:
         """Return the bytes from `start` to `stop`."""
         return self._map[start:stop]
 
+    def rest(self) -> None:
+        """Give back the memory of a sealed segment; its file is read again when it is needed.
+
+        The kernel keeps or writes the pages as it sees fit: a backlog takes no memory of the
+        program.
+        """
+        if not self._is_resting and self._fd >= 0 and hasattr(mmap, "MADV_DONTNEED"):
+            self._is_resting = True
+            self._map.madvise(mmap.MADV_DONTNEED)
+
     def lines(self) -> int:
         """Return how many lines it has; each is counted once."""
         counted, lines = self._tally
@@ -131,6 +143,7 @@ class Segment:
         self.path = path
         self._end = None
         self._tally = (0, 0)
+        self._is_resting = False
         self._map.seek(0)
 
     def close(self, *, unlink: bool) -> None:

@@ -204,6 +204,9 @@ class Spool:
             for cursor in self._cursors:
                 cursor.refresh()
         self._retire()
+        for segment in list(self.segments.values()):
+            if segment is not self._current:
+                segment.rest()
         if self._spare is None:
             self._make_spare()
         if self._overflow:

@@ -1,0 +1,106 @@
+"""One case of overhead.py, in a process of its own; prints its figures as one line of JSON."""
+
+import gc
+import json
+import logging
+import os
+import sys
+import time
+
+WORK_US = 18.0
+
+
+def work(amount):
+    """Do pure Python work."""
+    total = 0
+    for number in range(amount):
+        total += number & 7
+    return total
+
+
+def calibrated():
+    """Return the amount of work that takes 18 us here."""
+    amount = 100
+    best = float("inf")
+    for _ in range(200):
+        begin = time.perf_counter()
+        work(amount)
+        best = min(best, time.perf_counter() - begin)
+    return max(1, round(amount * WORK_US / (best * 1e6)))
+
+
+def nothing():
+    return lambda _number: None
+
+
+def clerestory():
+    import clerestory as library
+
+    log = library.get_logger("overhead")
+    library.configure()
+    return lambda number: log.info("Processing order", order=number, sku="abc", amount=1.5)
+
+
+agent = clerestory
+
+
+def watchtower():
+    import watchtower as library
+
+    handler = library.CloudWatchLogHandler(log_group_name="overhead", log_stream_name="one")
+    log = logging.getLogger("overhead")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.addHandler(handler)
+    return lambda number: log.info({"msg": "Processing order", "order": number, "sku": "abc"})
+
+
+def opentelemetry():
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+
+    provider = LoggerProvider()
+    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+    log = logging.getLogger("overhead")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.addHandler(LoggingHandler(logger_provider=provider))
+    extra = {"sku": "abc", "amount": 1.5}
+    return lambda number: log.info("Processing order", extra={"order": number, **extra})
+
+
+def main():
+    case, turns = sys.argv[1], int(sys.argv[2])
+    call = globals()[case]()
+    for number in range(500):
+        call(number)
+    time.sleep(0.5)
+    amount = calibrated()
+    gc.collect()
+    waits = [0.0] * turns
+    clock = time.perf_counter
+    process, own = time.process_time(), time.thread_time()
+    for number in range(turns):
+        begin = clock()
+        work(amount)
+        call(number)
+        waits[number] = clock() - begin
+    process, own = time.process_time() - process, time.thread_time() - own
+    waits.sort()
+    print(
+        json.dumps(
+            {
+                "program_us": own / turns * 1e6,
+                "process_us": process / turns * 1e6,
+                "p99_us": waits[int(turns * 0.99)] * 1e6,
+                "p999_us": waits[int(turns * 0.999)] * 1e6,
+            }
+        ),
+        flush=True,
+    )
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
