@@ -11,16 +11,29 @@ This is the front door: names are imported when they are first used, nothing els
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clerestory.aggregation import LogAggregator
     from clerestory.configuration import configure, flush, shutdown, stats
     from clerestory.context import bind, request_context, unbind
+    from clerestory.log_manager import LogManager
     from clerestory.logger import get_logger
     from clerestory.model.errors import ClerestoryError, ConfigurationError
+    from clerestory.model.severity import CustomLogLevel, LogLevel
+    from clerestory.storage.database import DatabaseLogStorage
+    from clerestory.storage.file import FileLogStorage
+    from clerestory.storage.rotator import LogRotator
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ClerestoryError",
     "ConfigurationError",
+    "CustomLogLevel",
+    "DatabaseLogStorage",
+    "FileLogStorage",
+    "LogAggregator",
+    "LogLevel",
+    "LogManager",
+    "LogRotator",
     "bind",
     "configure",
     "flush",
@@ -34,6 +47,13 @@ __all__ = [
 _ROOMS = {
     "ClerestoryError": "clerestory.model.errors",
     "ConfigurationError": "clerestory.model.errors",
+    "CustomLogLevel": "clerestory.model.severity",
+    "DatabaseLogStorage": "clerestory.storage.database",
+    "FileLogStorage": "clerestory.storage.file",
+    "LogAggregator": "clerestory.aggregation",
+    "LogLevel": "clerestory.model.severity",
+    "LogManager": "clerestory.log_manager",
+    "LogRotator": "clerestory.storage.rotator",
     "bind": "clerestory.context",
     "configure": "clerestory.configuration",
     "flush": "clerestory.configuration",

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from clerestory import logger as calls
 from clerestory.delivery.pipeline import Pipeline, PipelinePlan
 from clerestory.delivery.road import ROAD
-from clerestory.spool.spool import SpoolLimits
 from clerestory.integrations import stdlib
 from clerestory.model.severity import number
 from clerestory.process.encode import decode
 from clerestory.process.lines import emission
 from clerestory.process.redaction import ValueRules
+from clerestory.spool.spool import SpoolLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

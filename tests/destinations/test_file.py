@@ -1,66 +1,32 @@
 """The rotating file: several processes, rotation, retention."""
 
-import contextlib
 import gzip
 import json
 import os
-import signal
-import subprocess
-import sys
+import threading
 import time
 from calendar import timegm
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from clerestory.destinations.file import RotatingFile, RotationPolicy, rotation_policy
+from clerestory.destinations.rotation.rotating import RotatingFile, RotationPolicy, rotation_policy
 from clerestory.model.errors import ConfigurationError
+from tests.support.programs import popen
 
-SOURCE = Path(__file__).parents[2] / "src"
 WRITER = """
 import sys
-from clerestory.destinations.file import RotatingFile, RotationPolicy
+from clerestory.destinations.rotation.rotating import RotatingFile, RotationPolicy
 file = RotatingFile(sys.argv[1], policy=RotationPolicy(bytes_max=20_000, keep_count=10_000))
 for n in range(500):
     file.append(b'{"writer":%d,"n":%d,"pad":"%b"}\\n' % (int(sys.argv[2]), n, b"x" * 80))
 """
-ROTATED = RotationPolicy(bytes_max=1, keep_count=None, compress=True)
-ROTATION = """
-import os, signal, sys
-from pathlib import Path
-from clerestory.destinations.file import RotatingFile, RotationPolicy
-path, left = Path(sys.argv[1]), int(sys.argv[2])
-folder = str(path.parent)
-
-def kill_at_step(event, args):
-    global left
-    if event == "open" and not (isinstance(args[1], str) and args[1][0] in "aw"):
-        return
-    if event not in {"open", "os.rename", "os.remove", "os.utime", "os.chmod"}:
-        return
-    if str(args[0]).startswith(folder):
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-file = RotatingFile(path, policy=RotationPolicy(bytes_max=1, keep_count=None, compress=True))
-sys.addaudithook(kill_at_step)
-file.rotate()
-"""
-BUSY = RotationPolicy(bytes_max=100_000, keep_count=None, compress=True)
-BUSY_WRITER = """
-import os, sys
-from clerestory.destinations.file import RotatingFile, RotationPolicy
-file = RotatingFile(
-    sys.argv[1], policy=RotationPolicy(bytes_max=100_000, keep_count=None, compress=True)
-)
-n = 0
-while True:
-    pad = b"x" * (n % 7 * 5000)
-    file.append(b'{"writer":%d,"n":%d,"pad":"%b"}\\n' % (int(sys.argv[2]), n, pad))
-    os.write(1, b"%d\\n" % n)
-    n += 1
+DAILY_WRITER = """
+import sys
+from clerestory.destinations.rotation.rotating import RotatingFile, rotation_policy
+file = RotatingFile(sys.argv[1], policy=rotation_policy("main", compress=True))
+for n in range(100):
+    file.append(b'{"writer":%d,"n":%d}\\n' % (int(sys.argv[2]), n))
 """
 DAY_S = 86_400
 
@@ -77,59 +43,15 @@ class Clock:
         return self.now
 
 
-def popen(program, *arguments, out=None):
-    with contextlib.ExitStack() as stack:
-        return subprocess.Popen(
-            [sys.executable, "-c", program, *arguments],
-            env={**os.environ, "PYTHONPATH": str(SOURCE)},
-            stdout=stack.enter_context(out.open("wb")) if out else subprocess.PIPE,
-            stderr=None if out else subprocess.PIPE,
-            text=True,
-        )
-
-
-def run(program, *arguments):
-    process = popen(program, *arguments)
-    out, err = process.communicate(timeout=60)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-
-def acks_in(path):
-    return [int(line) for line in path.read_text().split("\n")[:-1]]
-
-
-def kill(process, acks, *, appends):
-    """Kill a writer after so many appends, wherever it is then."""
-    deadline = time.monotonic() + 30
-    while len(acks_in(acks)) < appends:
-        assert process.poll() is None
+def wait_for_waiters(lock, count):
+    """Wait until so many wait for a lock, as the operating system sees it."""
+    deadline = time.monotonic() + 10
+    inode = f":{lock.stat().st_ino} "
+    while True:
+        locks = Path("/proc/locks").read_text().splitlines()
+        if sum("->" in line and inode in line for line in locks) == count:
+            return
         assert time.monotonic() < deadline
-    process.kill()
-    process.wait()
-
-
-def prepare(path):
-    """Write a file that two rotations lie behind: one old file is compressed, one is not yet."""
-    path.parent.mkdir()
-    path.write_bytes(b'{"n":3}\n')
-    path.with_name("app.log.1").write_bytes(b'{"n":2}\n')
-    path.with_name("app.log.2.gz").write_bytes(gzip.compress(b'{"n":1}\n'))
-    for age, name in enumerate(("app.log.1", "app.log.2.gz")):
-        os.utime(path.with_name(name), (time.time() - 60 * (age + 1),) * 2)
-
-
-def lines_of(path):
-    """Return every record, those of the oldest file first."""
-    files = [path, *sorted(path.parent.glob(f"{path.name}.[0-9]*"), key=number_of)]
-    texts = [
-        gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-        for file in reversed(files)
-    ]
-    return [json.loads(line) for text in texts for line in text.splitlines()]
-
-
-def number_of(path):
-    return int(path.name.split(".")[2])
 
 
 def all_lines(path):
@@ -141,17 +63,11 @@ def test_row_33_four_processes_rotate_one_file_and_lose_nothing(tmp_path):
     """Each line of four writers is in the file or an old one, once and whole."""
     path = tmp_path / "app.log"
 
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path), str(writer)],
-            env={**os.environ, "PYTHONPATH": str(SOURCE)},
-        )
-        for writer in range(4)
-    ]
-    codes = [process.wait(60) for process in processes]
+    processes = [popen(WRITER, str(path), str(writer)) for writer in range(4)]
+    errors = [process.communicate(timeout=60)[1] for process in processes]
 
     found = sorted((one["writer"], one["n"]) for one in map(json.loads, all_lines(path)))
-    assert codes == [0, 0, 0, 0]
+    assert errors == [""] * 4
     assert found == [(writer, n) for writer in range(4) for n in range(500)]
     assert all(file.stat().st_size <= 20_000 for file in tmp_path.glob("app.log*"))
 
@@ -195,6 +111,24 @@ def test_a_new_period_begins_a_new_file(tmp_path, period, first, later, name):
     assert path.read_bytes() == b"after\nthe same period\n"
     assert (tmp_path / f"app.log.{name}").read_bytes() == b"before\n"
     assert file.rotations == 1
+
+
+def test_one_of_four_processes_turns_the_day(tmp_path):
+    """All see that it is due, one rotates, and its file is compressed as of its last line."""
+    path = tmp_path / "app.log"
+    path.write_bytes(b'{"writer":-1,"n":-1}\n')
+    yesterday_s = int(time.time() / DAY_S) * DAY_S - 3600
+    os.utime(path, (yesterday_s,) * 2)
+
+    processes = [popen(DAILY_WRITER, str(path), str(writer)) for writer in range(4)]
+    errors = [process.communicate(timeout=60)[1] for process in processes]
+
+    (old,) = tmp_path.glob("app.log.*.gz")
+    assert errors == [""] * 4
+    assert old.name == f"app.log.{time.strftime('%Y-%m-%d', time.gmtime(yesterday_s))}.gz"
+    assert old.stat().st_mtime == yesterday_s
+    assert gzip.decompress(old.read_bytes()) == b'{"writer":-1,"n":-1}\n'
+    assert len(path.read_bytes().splitlines()) == 4 * 100
 
 
 def test_old_files_of_one_period_keep_their_names(tmp_path):
@@ -314,106 +248,52 @@ def test_retention_in_days_removes_what_is_older(tmp_path):
     assert not (tmp_path / "app.log.2").exists()
 
 
-def test_a_torn_last_line_of_a_killed_writer_is_cut_away(tmp_path):
-    """The batch that it belongs to comes again; its fragment must not spoil the next line."""
+def test_of_several_that_see_a_rotation_due_one_rotates(tmp_path):
+    """Who waited for the lock looks again: a rotation more would make a file of one line."""
     path = tmp_path / "app.log"
-    path.write_bytes(b'{"n":1}\n{"n":2,"text":"half of it')
-    file = RotatingFile(path)
+    path.write_bytes(b"12345678\n")
+    files = [RotatingFile(path, policy=RotationPolicy(bytes_max=10)) for _ in range(3)]
+    threads = [threading.Thread(target=file.append, args=(b"12\n",)) for file in files]
 
-    file.append(b'{"n":2}\n')
+    with files[0]._alone():
+        for thread in threads:
+            thread.start()
+        wait_for_waiters(Path(f"{path}.lock"), 3)
+    for thread in threads:
+        thread.join()
 
-    assert path.read_bytes() == b'{"n":1}\n{"n":2}\n'
-    assert file.stats()["mended"] == 1
+    assert sum(file.rotations for file in files) == 1
+    assert path.read_bytes() == b"12\n" * 3
 
 
-@pytest.mark.parametrize("last", [b'{"n":1}', b"somebody's text"])
-def test_a_last_line_that_is_whole_gets_its_line_feed(tmp_path, last):
-    """What somebody else wrote is not cut."""
+def test_an_empty_file_is_not_rotated(tmp_path):
+    """Old files hold records."""
     path = tmp_path / "app.log"
-    path.write_bytes(last)
+    path.touch()
 
-    RotatingFile(path).append(b'{"n":2}\n')
+    assert RotatingFile(path).rotate() is None
+    assert RotatingFile(tmp_path / "none.log").rotate() is None
+    assert not list(tmp_path.glob("*.1"))
 
-    assert path.read_bytes() == last + b'\n{"n":2}\n'
 
-
-def test_a_failed_append_leaves_nothing_behind(tmp_path):
-    """A full disk takes a part of a batch; the part would be there twice when it comes again."""
+def test_of_files_of_the_same_moment_the_newest_stay(tmp_path):
+    """A copy or a restored backup has one time for all; then the names decide, as numbers."""
     path = tmp_path / "app.log"
-    program = f"""
-import resource, signal
-from clerestory.delivery.port import Batch
-from clerestory.destinations.file import RotatingFile
-from clerestory.model.errors import RetryError
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-file = RotatingFile({str(path)!r})
-file.append(b"x" * 999 + b"\\n")
-resource.setrlimit(resource.RLIMIT_FSIZE, (2500, 2500))
-line = b"y" * 999 + b"\\n"
-try:
-    file.send(Batch(spool_id="a" * 32, first=0, count=2, lines=line * 2, resource={{}}))
-except RetryError as error:
-    print(error)
-"""
+    for name in [str(n) for n in range(1, 13)]:
+        (tmp_path / f"app.log.{name}").write_bytes(b"x\n")
+        os.utime(tmp_path / f"app.log.{name}", (1_000_000,) * 2)
+    daily = tmp_path / "daily.log"
+    for n in range(11):
+        old = tmp_path / ("daily.log.2026-11-21" + (f".{n}" if n else ""))
+        old.write_bytes(b"x\n")
+        os.utime(old, (1_000_000,) * 2)
 
-    done = run(program)
+    for one in (path, daily):
+        RotatingFile(one, policy=RotationPolicy(keep_count=2)).cleanup()
 
-    assert done.stdout == f"{path} cannot be written: File too large\n", done.stderr
-    assert path.stat().st_size == 1000
-
-
-def test_killed_before_any_step_of_a_rotation_nothing_is_lost_and_nothing_stays(tmp_path):
-    """SIGKILL before each single change of the folder, one run for each; then one more append."""
-    steps = 0
-    while True:
-        folder = tmp_path / str(steps)
-        path = folder / "app.log"
-        prepare(path)
-        killed = run(ROTATION, str(path), str(steps)).returncode == -signal.SIGKILL
-
-        RotatingFile(path, policy=ROTATED).append(b'{"n":4}\n')
-
-        rotated = not path.read_bytes().startswith(b'{"n":3}')
-        assert lines_of(path) == [{"n": 1}, {"n": 2}, {"n": 3}, {"n": 4}], f"step {steps}"
-        assert not list(folder.glob("*.new"))
-        assert not {f"{one}.gz" for one in folder.iterdir()} & {
-            str(one) for one in folder.iterdir()
-        }
-        assert all(one.suffix == ".gz" for one in folder.glob("app.log.[0-9]*")), f"step {steps}"
-        if not killed:
-            assert rotated
-            break
-        steps += 1
-    assert steps >= 6  # lock, two renames, the rename into place, compression, removal
-
-
-def test_writers_that_are_killed_again_and_again_lose_and_tear_nothing(tmp_path):
-    """What was appended is there once, whole, whenever SIGKILL hits four busy writers."""
-    path = tmp_path / "app.log"
-    random = Random(7)
-    writers: dict[int, tuple[subprocess.Popen[str], Path]] = {}
-    with contextlib.ExitStack() as stack:
-        for number in range(40):
-            slot = number % 4
-            if slot in writers:
-                kill(*writers[slot], appends=random.randrange(1, 40))
-            acks = tmp_path / f"acks-{number}"
-            process = popen(BUSY_WRITER, str(path), str(number), out=acks)
-            stack.callback(process.kill)
-            writers[slot] = process, acks
-        for writer in writers.values():
-            kill(*writer, appends=1)
-    acknowledged = {(n, one) for n in range(40) for one in acks_in(tmp_path / f"acks-{n}")}
-
-    RotatingFile(path, policy=BUSY).append(b'{"writer":-1,"n":-1,"pad":""}\n')
-
-    found = [(one["writer"], one["n"]) for one in lines_of(path)]
-    assert len(acknowledged) > 100
-    assert acknowledged <= set(found)
-    assert len(found) == len(set(found))
-    assert not list(tmp_path.glob("*.new"))
-    numbers = sorted(int(one.name.split(".")[2]) for one in tmp_path.glob("app.log.[0-9]*"))
-    assert len(numbers) == len(set(numbers)) > 10
+    assert sorted(one.name for one in tmp_path.glob("*.log.[0-9]*")) == [
+        "app.log.1", "app.log.2", "daily.log.2026-11-21.10", "daily.log.2026-11-21.9",
+    ]  # fmt: skip
 
 
 def test_nobody_waits_for_a_compression_but_the_next_rotation(tmp_path):

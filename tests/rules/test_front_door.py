@@ -13,6 +13,13 @@ PUBLIC = {
     "clerestory": [
         "ClerestoryError",
         "ConfigurationError",
+        "CustomLogLevel",
+        "DatabaseLogStorage",
+        "FileLogStorage",
+        "LogAggregator",
+        "LogLevel",
+        "LogManager",
+        "LogRotator",
         "bind",
         "configure",
         "flush",

@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
@@ -55,7 +55,7 @@ def name_of(entry: Any) -> str:
     return str(entry).partition(":")[0]
 
 
-def _reached(url: SplitResult, ca_file: str) -> Iterator[Found]:
+def _reached(url: SplitResult, ca_file: str) -> Generator[Found, None, bool]:
     """Resolve, connect, check the certificate and the clock; return whether one of them failed."""
     host = url.hostname or ""
     port = url.port or _PORTS.get(url.scheme, 443)

@@ -34,7 +34,7 @@ TYPES: Final[dict[str, str]] = {
     "console": "clerestory.destinations.console:Console",
     "datadog": "clerestory.destinations.services.datadog:Datadog",
     "elasticsearch": "clerestory.destinations.services.elasticsearch:Elasticsearch",
-    "file": "clerestory.destinations.files:File",
+    "file": "clerestory.destinations.file:File",
     "google": "clerestory.destinations.services.google:GoogleCloud",
     "http": "clerestory.destinations.http:Http",
     "loki": "clerestory.destinations.services.loki:Loki",

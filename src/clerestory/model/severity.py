@@ -5,6 +5,7 @@ severity number (https://opentelemetry.io/docs/specs/otel/logs/data-model/#sever
 and syslog's severity (RFC 5424, section 6.2.1).
 """
 
+from enum import IntEnum
 from typing import Final
 
 LEVELS: Final[dict[str, int]] = {
@@ -48,6 +49,35 @@ _SYSLOG: Final[dict[str, int]] = {
 }
 
 
+class LogLevel(IntEnum):
+    """The ten levels as members; each is its number.
+
+    >>> LogLevel.NOTICE > LogLevel.INFO, LogLevel["ERROR"] == 40
+    (True, True)
+    """
+
+    TRACE = 5
+    DEBUG = 10
+    VERBOSE = 15
+    INFO = 20
+    NOTICE = 25
+    WARNING = 30
+    ERROR = 40
+    ALERT = 45
+    CRITICAL = 50
+    EMERGENCY = 55
+
+
+class CustomLogLevel(IntEnum):
+    """The five levels that the standard library does not have."""
+
+    TRACE = 5
+    VERBOSE = 15
+    NOTICE = 25
+    ALERT = 45
+    EMERGENCY = 55
+
+
 def number(level: str | int) -> int:
     """Return the number of a level given by name, alias or number.
 
@@ -67,6 +97,28 @@ def number(level: str | int) -> int:
         return int(name)
     known = ", ".join(LEVELS)
     raise ValueError(f"unknown level {level!r}: expected one of {known}, or a number")
+
+
+def number_surely(level: object) -> int:
+    """Return the number of any level; WARNING for one that is not known, so that it is seen.
+
+    >>> number_surely("notice"), number_surely("loud"), number_surely(None)
+    (25, 30, 30)
+    """
+    try:
+        if isinstance(level, int):
+            return int.__int__(level)
+        return number(str.__str__(level)) if isinstance(level, str) else LEVELS["WARNING"]
+    except ValueError:
+        return LEVELS["WARNING"]
+
+
+def is_known(level: object) -> bool:
+    """Say whether a level is a number, one of the ten names or an alias, in any case."""
+    if not isinstance(level, str):
+        return isinstance(level, int)
+    name = str.__str__(level).strip().upper()
+    return name in LEVELS or name in ALIASES or name.isdigit()
 
 
 def name_of(level: int) -> str:

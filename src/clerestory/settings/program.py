@@ -416,7 +416,7 @@ OUTPUT: Final = (
         key="file.rotate_every",
         default="",
         kind="text",
-        choices=("", "hourly", "daily"),
+        choices=("", "hourly", "daily", "weekly", "monthly"),
         help="Rotate by time as well.",
         example="daily",
     ),
@@ -434,6 +434,24 @@ OUTPUT: Final = (
         unit="days",
         low=0,
         help="Rotated files older than this are deleted; 0 is never.",
+    ),
+    Setting(
+        key="file.policy",
+        default="",
+        kind="text",
+        choices=("", "main", "audit"),
+        help="Ready policy: `main` (rotated daily, kept 90 days) or `audit` (rotated daily, kept 7 "
+        "years); the other options change single points of it.",
+        example="audit",
+    ),
+    Setting(
+        key="file.keep_bytes",
+        default=0,
+        kind="bytes",
+        unit="bytes",
+        low=0,
+        help="Rotated files together hold at most this; the oldest go first; 0 is no limit.",
+        example="1GB",
     ),
     Setting(
         key="file.compress",
