@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 import string
 from collections import Counter
 from dataclasses import dataclass, field
@@ -186,7 +187,11 @@ _CARD_RUNS: Final = (
     b"n" + b"0" * 16 + b".",
     b"0000s0000s0000s",
 )
-_PIECE_BYTES: Final = 65536
+# The same at a glance: a run of digits and of what may part them. The time that begins every line
+# is one such run; a piece with no more runs than lines holds no card.
+_RUN_MAP: Final = bytes(48 if byte in b"0123456789 -" else 46 for byte in range(256))
+_RUN: Final = b"0" * 13
+_PIECE_BYTES: Final = 16384
 _CARD_BYTES: Final = re.compile(rb"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.,}\]])")
 _TIME_BYTES: Final = 33
 _URL_LOOK: Final = re.compile(rb"://[^\s/:@\"']*:[^\s/@\"']+@")
@@ -262,6 +267,7 @@ class ValueRules:
             end = chunk.find(b"\n", done + _PIECE_BYTES) + 1 or len(chunk)
             parts.append(self._piece(chunk[done:end]))
             done = end
+            time.sleep(0)  # let the program run: a courier is in no hurry
         return b"".join(parts)
 
     def _piece(self, piece: bytes) -> bytes:
@@ -302,10 +308,16 @@ def _secret_lines(piece: bytes) -> set[int]:
         (_hinted(piece.lower(), b"assw", b"pwd"), _looks_like_password),
         (_nested(piece), _has_secret_name),
         (_hinted(piece.translate(_TOKEN_MAP), _TOKEN_RUN, source=piece), _looks_like_token),
-        (_hinted(piece.translate(_DIGIT_MAP), *_CARD_RUNS, source=piece), _looks_like_card),
+        (_with_digits(piece), _looks_like_card),
     ):
         found.update(start for start in hinted if look(piece[start : _line_end(piece, start)]))
     return found
+
+
+def _with_digits(piece: bytes) -> set[int]:
+    if piece.translate(_RUN_MAP).count(_RUN) <= piece.count(b"\n"):
+        return set()
+    return _hinted(piece.translate(_DIGIT_MAP), *_CARD_RUNS, source=piece)
 
 
 def _nested(piece: bytes) -> set[int]:
