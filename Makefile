@@ -1,6 +1,7 @@
 # make test    everything that a change must pass (what CI runs)
 # make check   linters, types, layers: no test is run
 # make demo    three real programs; ARGS="--for 20s" ends it by itself
+# make fuzz    10^5 generated inputs for each parser; takes most of an hour
 # make bench   speed and memory beside the peers
 # make web     the page, from web/ to src/clerestory/ui/dist
 # make docs    the generated reference pages
@@ -11,7 +12,9 @@ TESTS ?= tests
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test check web docs bench lock browser clean
+FUZZED := tests/server/test_fuzz.py tests/server/test_search_language.py tests/sdk/test_any_value.py
+
+.PHONY: demo test check fuzz web docs bench lock browser clean
 
 $(INSTALLED): pyproject.toml locks/requirements.txt $(wildcard hatch_build.py)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -23,6 +26,9 @@ demo: $(INSTALLED) web
 
 test: browser check
 	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+
+fuzz: $(INSTALLED)
+	CLERESTORY_FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest $(FUZZED) --timeout 7200 $(ARGS)
 
 check: $(INSTALLED) web
 	$(BIN)/ruff check .

@@ -1,12 +1,16 @@
 """Live records: the first one, a fast stream, a server that goes away and comes back."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import CDPSession, Page
 
-from tests.support.server import ServerProcess
+from tests.support.server import SOURCE, ServerProcess
 from tests.ui.conftest import wait_for
 from tests.ui.records import record, send
 
@@ -14,9 +18,10 @@ IS_AT_END = """() => { const box = document.querySelector('.rows');
   return box.scrollHeight - box.scrollTop - box.clientHeight < 30; }"""
 
 
-def test_the_start_page_shows_three_lines_and_opens_logs_by_itself(
-    page: Page, empty_server: ServerProcess
+def test_the_start_page_shows_three_lines_that_light_the_page_when_they_are_run(
+    page: Page, empty_server: ServerProcess, tmp_path: Path
 ) -> None:
+    """What a newcomer does: paste, run, see; without reload, within two seconds."""
     page.goto(empty_server.url)
     page.wait_for_selector(".code pre")
     lines = page.locator(".code pre").first.inner_text().splitlines()
@@ -24,9 +29,18 @@ def test_the_start_page_shows_three_lines_and_opens_logs_by_itself(
     assert lines[0] == "from clerestory import get_logger"
     assert len(lines) == 3
     page.wait_for_timeout(300)
-    send(empty_server, [record(1)], "shop")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(SOURCE),
+        "CLERESTORY_ENDPOINT": empty_server.url,
+        "CLERESTORY_SPOOL_DIRECTORY": str(tmp_path / "spool"),
+    }
+    program = subprocess.Popen(
+        [sys.executable, "-c", "\n".join(lines)], env=environment, stderr=subprocess.DEVNULL
+    )
     page.wait_for_selector(".rows .row", timeout=2000)
-    assert "order 1 placed" in page.locator(".rows .row").first.inner_text()
+    assert "order placed" in page.locator(".rows .row").first.inner_text()
+    assert program.wait(10) == 0
 
 
 def test_a_test_record_can_be_sent_from_the_start_page(
