@@ -1,19 +1,25 @@
 """Writes the reference pages that the code can tell by itself.
 
-table of settings, commands -> [reference] -> docs/reference/settings.md, cli.md
+settings, destinations, commands -> [reference] -> docs/reference/*.md
 
 python tools/reference.py            write them
 python tools/reference.py --check    exit code 1 if one is not in step
 """
 
 # ruff: noqa: INP001 programs, not a package
+import dataclasses
+import inspect
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from clerestory.cli import main as cli
+from clerestory.configuration.destinations import TYPES, find
+from clerestory.delivery.policy import DestinationConfig
 from clerestory.settings import SETTINGS, Setting, environment_name
 from clerestory.settings.kinds import convert, show
 
@@ -80,6 +86,76 @@ def _entry(setting: Setting) -> str:
     return f"### `{setting.key}`\n\n{setting.help}\n\n{'; '.join(facts)}; `{variable}`."
 
 
+def destinations_page() -> str:
+    """Return docs/reference/destinations.md."""
+    parts = [
+        "# Destinations",
+        _NOTE,
+        (
+            "Where records go, under `destinations`: a type (`console`), an address with options "
+            "behind `?`, or a mapping with a `type` and options. `clerestory doctor` tries each."
+        ),
+        (
+            "```yaml\ndestinations:\n  - console\n  - cloudwatch://eu-central-1/shop?level=INFO\n"
+            "  - type: file\n    path: logs/audit.jsonl\n    policy: audit\n    "
+            "loggers: [audit]\n```"
+        ),
+        "## Options that all have",
+        _option_table(DestinationConfig, {}),
+    ]
+    common = _described(DestinationConfig)
+    for kind in sorted(TYPES):
+        made = find(kind)
+        parts += [f"## `{kind}`", _first_lines(made.__doc__)]
+        address = getattr(made, "options", None)
+        if address is not None:
+            parts.append(
+                "Address: " + ", ".join(re.findall("`[^`]+`", _first_lines(address.__doc__)))
+            )
+        parts.append(_option_table(made.Config, common))
+    return "\n\n".join(parts) + "\n"
+
+
+def _first_lines(doc: str | None) -> str:
+    return " ".join((doc or "").split("\n\n", maxsplit=1)[0].split())
+
+
+def _described(config: type[Any]) -> dict[str, str]:
+    """Return what a dataclass's docstring says of each of its attributes."""
+    _, _, text = (config.__doc__ or "").partition("Attributes:\n")
+    section = inspect.cleandoc(text.partition("\n\n")[0])
+    found = re.findall(r"^(\w+): (.*\n?(?:^ +.*\n?)*)", section, re.MULTILINE)
+    return {name: " ".join(words.split()) for name, words in found}
+
+
+def _option_table(config: type[Any], common: dict[str, str]) -> str:
+    """Return the options of a destination, but those that are as everywhere."""
+    own = _described(config)
+    rows = ["| option | default | what it does |", "|---|---|---|"]
+    rows += [
+        f"| `{field.name}` | {default} | {own.get(field.name) or common[field.name]} |"
+        for field, default in _defaults(config)
+        if field.name in own or (common and _differs(field))
+    ]
+    return "\n".join(rows).replace("||", "\\|\\|") if len(rows) > 2 else "No options of its own."
+
+
+def _defaults(config: type[Any]) -> Iterator[tuple[Any, str]]:
+    for field in dataclasses.fields(config):
+        if field.default is not dataclasses.MISSING:
+            empty = field.default is None or field.default == ""
+            yield field, "" if empty else f"`{field.default}`"
+        elif field.default_factory is not dataclasses.MISSING:
+            yield field, ""
+        else:
+            yield field, "required"
+
+
+def _differs(field: Any) -> bool:
+    same = DestinationConfig.__dataclass_fields__.get(field.name)
+    return same is None or same.default != field.default
+
+
 def cli_page() -> str:
     """Return docs/reference/cli.md."""
     context = click.Context(cli, info_name="clerestory", **cli.context_settings)
@@ -114,7 +190,11 @@ def _help(title: str, context: click.Context) -> str:
     return f"## {title}\n\n```text\n{text}\n```"
 
 
-PAGES: Final = {"settings.md": settings_page, "cli.md": cli_page}
+PAGES: Final = {
+    "settings.md": settings_page,
+    "destinations.md": destinations_page,
+    "cli.md": cli_page,
+}
 
 
 def out_of_step(directory: Path = REFERENCE) -> list[str]:

@@ -6,7 +6,8 @@ A logger is the standard library's own, so handlers, filters and levels keep the
 its level methods are closures made for the state it is in:
 
     off       the level is disabled: a function that does nothing
-    fast      nobody but us listens: one dict, one encoding, one append; no LogRecord
+    fast      only roads listen, the program's and those of handlers that have one to themselves:
+              one dict, one encoding, an append each; no LogRecord
     gated     as fast, behind sampling, rate limits or folding
     handled   other handlers or filters listen: a LogRecord as usual, and our line beside it
 
@@ -24,7 +25,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from clerestory import context
-from clerestory.delivery.road import ROAD
+from clerestory.delivery.road import ROAD, Fork, Road
 from clerestory.model.severity import LEVELS, name_of
 from clerestory.process.encode import encode_lines
 from clerestory.process.lines import (
@@ -43,7 +44,7 @@ from clerestory.process.lines import (
 from clerestory.wire.line import rename
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from clerestory.process.gates import Gate
@@ -67,28 +68,24 @@ def invalidate_all() -> None:
             logger.invalidate()
 
 
-def put(line: bytes | None) -> None:
-    """Put a line on the road in force; None is nothing."""
-    if line is None:
-        return
-    try:
-        ROAD.write(line)
-    except ValueError:
-        ROAD.when_full(line)
+def put(line: bytes | None, road: Road | Fork = ROAD) -> None:
+    """Put a line on a road, the program's own unless another is named; None is nothing."""
+    if line is not None:
+        road.put(line)
 
 
 def _off(message: object, *args: object, **fields: object) -> None:
     """Take a record of a disabled level, and nothing happens."""
 
 
-def _fast(logger: logging.Logger, level: int) -> Callable[..., None]:
-    """Return the level method of a logger that only we listen to."""
+def _fast(logger: logging.Logger, level: int, road: Road | Fork) -> Callable[..., None]:
+    """Return the level method of a logger that only roads listen to."""
     rules = emission()
     level_name, logger_name = name_of(level), logger.name
     clean = rules.names.clean.issuperset
     line_max = rules.limits.chars
     bound_context = context.get
-    getframe, time_ns, road = _getframe, time.time_ns, ROAD
+    getframe, time_ns = _getframe, time.time_ns
     sites: dict[int, Any] = {}
     known_place = sites.get
     alive: list[Any] = []  # the code objects whose addresses are keys of `sites`
@@ -107,12 +104,12 @@ def _fast(logger: logging.Logger, level: int) -> Callable[..., None]:
         place = known_place(id(code) + frame.f_lasti)
         if place is None:
             remember(frame, id(code) + frame.f_lasti)
-            put(call_line(logger, level, message, args, fields, frame))
+            put(call_line(logger, level, message, args, fields, frame), road)
             return
         if args or message.__class__ is not str or not clean(fields):
             plain = _plain(message, args, fields, clean)
             if plain is None:
-                put(call_line(logger, level, message, args, fields, frame))
+                put(call_line(logger, level, message, args, fields, frame), road)
                 return
             message, fields = plain
         try:
@@ -128,10 +125,10 @@ def _fast(logger: logging.Logger, level: int) -> Callable[..., None]:
                 ]
             )
         except Exception:
-            put(call_line(logger, level, message, (), fields, frame))
+            put(call_line(logger, level, message, (), fields, frame), road)
             return
         if len(line) > line_max:
-            put(call_line(logger, level, message, (), fields, frame))
+            put(call_line(logger, level, message, (), fields, frame), road)
             return
         try:
             road.write(line)
@@ -159,10 +156,12 @@ def _plain(
     return formatted(message, args), {"log.record.template": message, **fields}
 
 
-def _gated(logger: logging.Logger, level: int, gate: Gate) -> Callable[..., None]:
+def _gated(
+    logger: logging.Logger, level: int, road: Road | Fork, gate: Gate
+) -> Callable[..., None]:
     def emit(message: Any, *args: Any, **fields: Any) -> None:
         if gate.admits(logger.name, level, message if type(message) is str else ""):
-            put(call_line(logger, level, message, args, fields, _getframe(1)))
+            put(call_line(logger, level, message, args, fields, _getframe(1)), road)
 
     return emit
 
@@ -206,33 +205,42 @@ class Logger(logging.Logger):
     def _install(self) -> None:
         """Make the closures for the state that this logger is in."""
         gate = emission().gate
-        handled = self.needs_record()
         for name, level in METHODS.items():
             method: Callable[..., None]
+            road = self.road_at(level)
             if not self.isEnabledFor(level):
                 method = _off
-            elif handled:
+            elif road is None:
                 method = _handled(self, level)
             elif gate is not None and level < logging.WARNING:
-                method = _gated(self, level, gate)
+                method = _gated(self, level, road, gate)
             else:
-                method = _fast(self, level)
+                method = _fast(self, level, road)
             self.__dict__[name] = method
 
-    def needs_record(self) -> bool:
-        """Say whether anybody but us wants a LogRecord of what is logged here."""
+    def road_at(self, level: int) -> Road | Fork | None:
+        """Return where lines of this level go; None if somebody wants a LogRecord of them."""
         if self.filters or logging.getLogRecordFactory() is not logging.LogRecord:
-            return True
-        return self.has_foreign_handlers()
+            return None
+        roads = [ROAD]
+        for handler in self._foreign_handlers():
+            if not hasattr(handler, "road_at"):
+                return None
+            if level >= handler.level:
+                road = handler.road_at(level)
+                if road is None:
+                    return None
+                roads.append(road)
+        return ROAD if len(roads) == 1 else Fork(roads)
 
-    def has_foreign_handlers(self) -> bool:
-        """Say whether a handler that is not ours gets what is logged here."""
+    def _foreign_handlers(self) -> Iterator[logging.Handler]:
+        """Yield the handlers that get what is logged here, but for those that are our road."""
         at: logging.Logger | None = self
         while at is not None:
-            if any(not hasattr(handler, "clerestory_road") for handler in at.handlers):
-                return True
+            for handler in at.handlers:
+                if not hasattr(handler, "clerestory_road"):
+                    yield handler
             at = at.parent if at.propagate else None
-        return False
 
     def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -284,13 +292,14 @@ class Logger(logging.Logger):
         except Exception:
             emission().errors += 1
             return
-        if self.needs_record():
+        road = self.road_at(level)
+        if road is None:
             self.make_and_handle(level, message, args, fields, frame)
             return
         gate = emission().gate
         text = message if type(message) is str else ""
         if gate is None or gate.admits(self.name, level, text):
-            put(call_line(self, level, message, args, fields, frame))
+            put(call_line(self, level, message, args, fields, frame), road)
 
     def make_and_handle(
         self,
@@ -336,7 +345,7 @@ class Logger(logging.Logger):
         gate = emission().gate
         if gate is None or gate.admits(self.name, record.levelno, str(record.msg)):
             put(record_line(record))
-        if self.has_foreign_handlers():
+        if any(self._foreign_handlers()):
             self.callHandlers(record)
 
     def log(self, level: int, msg: object, *args: object, **fields: Any) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from tests.cli.shell import Shell
+from tests.doubles.cloudwatch import KEY, SECRET, CloudWatchLogs
 from tests.doubles.http import HttpReceiver
 
 
@@ -138,3 +139,96 @@ def test_a_wrong_entry_is_named_and_the_others_are_looked_at(shell, receiver):
     assert done.returncode == 1
     assert "did you mean 'http'" in done.stdout
     assert "took a record in" in done.stdout
+
+
+# -- CloudWatch: what AWS says, in words that help ------------------------------------------------
+
+
+@pytest.fixture
+def cloudwatch():
+    with CloudWatchLogs() as one:
+        yield one
+
+
+def aws(double, **changes):
+    """Return the environment of a program that sends to the double."""
+    return {
+        "CLERESTORY_DESTINATIONS": "cloudwatch:///shop",
+        "CLERESTORY_SPOOL_FREE_BYTES_MIN": "1000",
+        "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": double.url,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_REGION": "eu-central-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **changes,
+    }
+
+
+def test_cloudwatch_takes_a_record_from_the_doctor(shell, cloudwatch):
+    """Group and stream are made on the way."""
+    done = shell.run("doctor", **aws(cloudwatch))
+
+    assert done.returncode == 0, done.stdout
+    assert "took a record in" in done.stdout
+    assert len(cloudwatch.messages("shop")) == 1
+
+
+def test_a_wrong_secret_key_is_named(shell, cloudwatch):
+    """AWS says that the signature does not match."""
+    done = shell.run("doctor", **aws(cloudwatch, AWS_SECRET_ACCESS_KEY="wr0ng" * 8))
+
+    assert done.returncode == 1
+    assert "signature" in done.stdout
+    assert "key" in done.stdout
+    assert "wr0ng" not in done.stdout
+
+
+def test_an_expired_token_is_named(shell, cloudwatch):
+    """Temporary credentials of an hour ago."""
+    cloudwatch.token = "of this hour"
+
+    done = shell.run("doctor", **aws(cloudwatch, AWS_SESSION_TOKEN="of an hour ago"))
+
+    assert done.returncode == 1
+    assert "ExpiredToken" in done.stdout
+    assert "credentials" in done.stdout
+
+
+def test_a_missing_permission_is_named_with_the_policy_to_add(shell, cloudwatch):
+    """Which action, for which resource: ready to paste."""
+    cloudwatch.denied = {"PutLogEvents"}
+
+    done = shell.run("doctor", **aws(cloudwatch))
+
+    assert done.returncode == 1
+    assert "logs:PutLogEvents" in done.stdout
+    assert "policy" in done.stdout
+
+
+def test_a_region_that_does_not_exist_is_named(shell):
+    """Its address is not known to DNS, and the region stands in it."""
+    done = shell.run(
+        "doctor",
+        CLERESTORY_DESTINATIONS="cloudwatch://eu-wets-1.invalid/shop",
+        CLERESTORY_SPOOL_FREE_BYTES_MIN="1000",
+        AWS_ACCESS_KEY_ID=KEY,
+        AWS_SECRET_ACCESS_KEY=SECRET,
+    )
+
+    assert done.returncode == 1
+    assert "DNS does not know logs.eu-wets-1" in done.stdout
+
+
+def test_a_missing_region_is_named(shell):
+    """Nothing is asked of the network without one."""
+    environment = {
+        "CLERESTORY_DESTINATIONS": "cloudwatch:///shop",
+        "CLERESTORY_SPOOL_FREE_BYTES_MIN": "1000",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+    done = shell.run("doctor", **environment)
+
+    assert done.returncode == 1
+    assert "region" in done.stdout
+    assert "AWS_REGION" in done.stdout

@@ -15,7 +15,7 @@ NESTING_MAX = 3
 FILES_MAX = 12
 LINE_CHARS_MAX = 100
 # `except Exception` stands only where our code meets somebody else's, and is counted.
-WALLS_MAX = 34
+WALLS_MAX = 40
 # Tests whose name has to do without a docstring: the number may fall, never rise.
 SILENT_TESTS_MAX = 60
 

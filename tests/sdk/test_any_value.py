@@ -54,3 +54,39 @@ def test_masking_keeps_the_number_of_lines_whatever_they_hold(lines):
     chunk = b"".join(line + b"\n" for line in lines)
 
     assert ValueRules(NameRules()).lines(chunk).count(b"\n") == len(lines)
+
+
+SECRETS = (
+    "4111 1111 1111 1111",
+    "4111111111111111",
+    "password=hunter2",
+    "pwd: x",
+    "https://user:pw@host/",
+    "Bearer abcdefghijklmnopqrstuvwxyz",
+    "AKIAABCDEFGHIJKLMNOP",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abcdefgh",
+    "order 12345 placed",
+    "2026-11-22 05:06:07",
+    "",
+)
+said = st.sampled_from(SECRETS) | st.text(st.characters(codec="ascii"), max_size=30)
+
+
+@given(
+    messages=st.lists(said, min_size=1, max_size=4),
+    values=st.lists(st.integers(0, 10**17) | said | st.dictionaries(said, said), max_size=3),
+    repeats=st.integers(1, 30),
+)
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_masking_many_lines_at_once_masks_what_masking_each_alone_does(messages, values, repeats):
+    """Lines that differ in digits alone are looked at once; nothing slips through."""
+    lines = []
+    for number in range(repeats):
+        for message in messages:
+            fields = {"n": number * 7919, **{f"v{at}": value for at, value in enumerate(values)}}
+            head = {"timestamp": 1795314823428724290 + number, "level": "INFO", "message": message}
+            lines.append(json.dumps({**head, **fields}, separators=(",", ":")).encode() + b"\n")
+
+    together = ValueRules(NameRules()).lines(b"".join(lines))
+
+    assert together == b"".join(ValueRules(NameRules()).lines(line) for line in lines)

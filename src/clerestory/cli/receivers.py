@@ -37,13 +37,13 @@ def examine(entry: Any, settings: Settings) -> Iterator[Found]:
         yield "bad", str(error), "mend this entry of `destinations`"
         return
     destination = route.destination
-    address = getattr(destination, "address", "")
     try:
-        if address:
-            failed = yield from _reached(urlsplit(address), getattr(destination, "ca_file", ""))
-            if failed:
-                return
+        exchange = getattr(destination, "exchange", None)
+        if exchange is not None and (yield from _reached(urlsplit(exchange.url), exchange.ca_file)):
+            return
         yield from _taken(destination, settings)
+    except HoldError as error:
+        yield "bad", str(error), "records wait until that is done"
     finally:
         destination.close()
 

@@ -111,7 +111,7 @@ def is_closed() -> bool:
 
 def _start(settings: Settings, custom: Sequence[Destination], *, first: bool = True) -> None:
     def routes() -> list[Route]:
-        return routes_of(settings, [*_entries(settings), *custom])
+        return routes_of(settings, [*_entries(settings, custom), *custom])
 
     if first:
         routes()  # raises before anything is changed
@@ -133,10 +133,11 @@ def _start(settings: Settings, custom: Sequence[Destination], *, first: bool = T
     _hook_process()
 
 
-def _entries(settings: Settings) -> list[Any]:
-    return settings["destinations"] or (
-        ["server"] if logging.root.handlers else ["console", "server"]
-    )
+def _entries(settings: Settings, custom: Sequence[Destination]) -> list[Any]:
+    """Return what is named under `destinations`; without any, the defaults."""
+    if settings["destinations"] or custom:
+        return list(settings["destinations"])
+    return ["server"] if logging.root.handlers else ["console", "server"]
 
 
 def _prepare_calls(settings: Settings) -> None:

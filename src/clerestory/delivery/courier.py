@@ -244,7 +244,7 @@ class Courier:
             self._tell("ERROR", f"did not keep {receipt.lost} records: {receipt.detail}")
         whole = taken == batch.count
         lines = batch.lines if whole else b"\n".join(batch.lines.split(b"\n", taken)[:taken])
-        empty = lines.startswith(b"\n") + lines.count(b"\n\n")
+        empty = 0 if self._policy.selection is None else _empty_lines(lines)
         lost = 0 if receipt is None else receipt.lost
         self._stats.sent_records += max(0, taken - empty - len(refused) - lost)
         self._stats.sent_bytes += len(lines)
@@ -297,3 +297,7 @@ class Courier:
 
     def _tell(self, level: str, text: str) -> None:
         self._alarm(level, f"{self.destination.name} {text}")
+
+
+def _empty_lines(lines: bytes) -> int:
+    return sum(not line for line in lines.removesuffix(b"\n").split(b"\n"))

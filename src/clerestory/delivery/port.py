@@ -106,8 +106,7 @@ class Destination(Protocol):
         adopts: Whether it also takes what killed processes left in their spools.
         limits: The largest batch it wants.
 
-    One with an `address`, and a `ca_file` if it has one, is tried by `clerestory doctor` step by
-    step.
+    One with an `exchange`, as those over HTTP have, is tried by `clerestory doctor` step by step.
     """
 
     name: str

@@ -77,6 +77,7 @@ class Reader:
         self._mask = mask
         self._selection = selection
         self._cut = b""
+        self._cut_lines = 0
         self._cut_at = cursor.place
 
     def next_batch(self, *, lines_max: int | None = None) -> Batch | None:
@@ -90,12 +91,13 @@ class Reader:
             return None
         place, segment = found
         self._cut_at = place
-        self._cut = self._chunk(segment, place, lines_max or self._limits.lines)
+        self._cut, count = self._chunk(segment, place, lines_max or self._limits.lines)
+        self._cut_lines = count
         chosen = self._cut if self._selection is None else self._selection.apply(self._cut)
         return Batch(
             spool_id=self._source.id,
             first=place.number,
-            count=self._cut.count(b"\n"),
+            count=count,
             lines=self._mask(chosen),
             resource=self._source.resource,
         )
@@ -103,7 +105,7 @@ class Reader:
     def place_after(self, count: int) -> Place:
         """Return the place behind so many lines of the batch that was cut last."""
         place = self._cut_at
-        size = _bytes_of_lines(self._cut, count)
+        size = len(self._cut) if count >= self._cut_lines else _bytes_of_lines(self._cut, count)
         return Place(place.segment, place.offset + size, place.number + count)
 
     def waiting_after(self, place: Place) -> tuple[Place, bytes, bool]:
@@ -144,7 +146,8 @@ class Reader:
                 return None
         return None
 
-    def _chunk(self, segment: Readable, place: Place, lines_max: int) -> bytes:
+    def _chunk(self, segment: Readable, place: Place, lines_max: int) -> tuple[bytes, int]:
+        """Return whole lines, and how many they are."""
         end = segment.end()
         stop = min(end, place.offset + self._limits.size_bytes)
         chunk = segment.read(place.offset, stop)
@@ -154,15 +157,16 @@ class Reader:
                 chunk = segment.read(place.offset, end)
                 whole = chunk.find(b"\n") + 1
             chunk = chunk[:whole]
-        return chunk[: _bytes_of_lines(chunk, lines_max)]
+        count = chunk.count(b"\n")
+        if count <= lines_max:
+            return chunk, count
+        return chunk[: _bytes_of_lines(chunk, lines_max)], lines_max
 
 
 def _bytes_of_lines(chunk: bytes, count: int) -> int:
-    r"""Return how many bytes the first lines have, all if there are no more than `count`.
+    r"""Return how many bytes the first lines have; there are more than `count`.
 
-    >>> _bytes_of_lines(b"a\nbb\nc\n", 2), _bytes_of_lines(b"a\n", 5)
-    (5, 2)
+    >>> _bytes_of_lines(b"a\nbb\nc\n", 2)
+    5
     """
-    if chunk.count(b"\n") <= count:
-        return len(chunk)
     return len(chunk) - len(chunk.split(b"\n", count)[count])

@@ -19,7 +19,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from clerestory.delivery.pipeline import Pipeline
 
@@ -116,6 +116,26 @@ class Road:
             self.write(line)
         except ValueError:
             self.when_full(line)
+
+
+class Fork:
+    """Several roads that take the same lines, to be used as one.
+
+    Args:
+        roads: Each takes every line.
+    """
+
+    __slots__ = ("_roads",)
+
+    def __init__(self, roads: Sequence[Road]) -> None:
+        self._roads = tuple(roads)
+
+    def write(self, line: bytes) -> None:
+        """Take a line; never raises."""
+        for road in self._roads:
+            road.put(line)
+
+    when_full = put = write
 
 
 def _start_defaults() -> None:

@@ -69,7 +69,7 @@ class Http:
 
     def __init__(self, config: HttpConfig) -> None:
         self._config = config
-        self._exchange = Exchange(
+        self.exchange = Exchange(
             config.url,
             timeout_s=config.timeout,
             connect_timeout_s=config.connect_timeout,
@@ -78,9 +78,7 @@ class Http:
         )
         self._headers = {"Content-Type": _TYPES[config.format], **_authorization(config)}
         self._headers.update(config.headers)
-        where = f"{self._exchange.host}_{self._exchange.port}{self._exchange.path}"
-        self.address = config.url
-        self.ca_file = config.ca_file
+        where = f"{self.exchange.host}_{self.exchange.port}{self.exchange.path}"
         self.name = "http-" + re.sub(r"[^A-Za-z0-9.-]", "_", where)
 
     @staticmethod
@@ -105,12 +103,12 @@ class Http:
                 body = b"[" + b",".join(objects) + b"]"
             else:
                 body = b"\n".join(objects) + b"\n"
-            settle(self._exchange.send(body, headers=self._headers), self.name)
+            settle(self.exchange.send(body, headers=self._headers), self.name)
         return Receipt(taken=batch.count)
 
     def close(self) -> None:
         """Close the connection."""
-        self._exchange.close()
+        self.exchange.close()
 
 
 def _authorization(config: HttpConfig) -> dict[str, str]:

@@ -60,7 +60,7 @@ class Server:
     limits = BatchLimits(lines=100_000)
 
     def __init__(self, config: ServerConfig) -> None:
-        self._exchange = exchange = Exchange(
+        self.exchange = exchange = Exchange(
             config.endpoint,
             timeout_s=config.timeout,
             connect_timeout_s=config.connect_timeout,
@@ -95,9 +95,9 @@ class Server:
         if self.report is not None and now - self._reported_at > _REPORT_S:
             self._reported_at = now
             headers["Clerestory-Stats"] = quote(json.dumps(self.report()))
-        answer = self._exchange.send(batch.lines, target="/v1/records", headers=headers)
+        answer = self.exchange.send(batch.lines, target="/v1/records", headers=headers)
         settle(answer, self.name)
 
     def close(self) -> None:
         """Close the connection; the next batch opens another."""
-        self._exchange.close()
+        self.exchange.close()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clerestory.delivery.road import ROADS, Road
 from clerestory.integrations.stdlib import add_level_names
+from clerestory.logger import invalidate_all
 from clerestory.process.lines import record_line
 
 if TYPE_CHECKING:
@@ -83,6 +84,13 @@ class DestinationHandler(logging.Handler):
         """Need no lock: the road takes lines from any thread."""
         self.lock = None
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Put the record on the road, unless a filter of this handler keeps it."""
+        verdict: Any = self.filter(record)
+        if verdict:
+            self.emit(verdict if isinstance(verdict, logging.LogRecord) else record)
+        return bool(verdict)
+
     def emit(self, record: logging.LogRecord) -> None:
         """Put the record on the road."""
         line = self.line(record)
@@ -91,6 +99,36 @@ class DestinationHandler(logging.Handler):
         self._road.put(line)
         if self._waits_for_answer:
             self.flush()
+
+    def road_at(self, level: int) -> Road | None:  # noqa: ARG002  others may tell levels apart
+        """Return the road that a line may be put on without a LogRecord.
+
+        Returns:
+            None where the handler must see the record: it has a filter or a formatter, waits for
+            the answer, or changes the record.
+        """
+        plain = not (self.filters or self.formatter or self._waits_for_answer)
+        return self._road if plain else None
+
+    def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802  the library's name
+        """Let a formatter make the text of each record."""
+        super().setFormatter(fmt)
+        invalidate_all()
+
+    def setLevel(self, level: int | str) -> None:  # noqa: N802  the library's name
+        """Set the lowest level."""
+        super().setLevel(level)
+        invalidate_all()
+
+    def addFilter(self, filter: Any) -> None:  # noqa: N802, A002  the library's names
+        """Add a filter, as the standard library does."""
+        super().addFilter(filter)
+        invalidate_all()
+
+    def removeFilter(self, filter: Any) -> None:  # noqa: N802, A002  the library's names
+        """Remove a filter, as the standard library does."""
+        super().removeFilter(filter)
+        invalidate_all()
 
     def line(self, record: logging.LogRecord) -> bytes | None:
         """Return the line of a record; None where even its message could not be kept."""

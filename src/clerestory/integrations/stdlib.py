@@ -81,6 +81,10 @@ def apply_logging_config(config: str | Path | Mapping[str, Any]) -> None:
     else:
         source = f"logging_config file {config}"
         content = _read(str(config), source)
+    if "watchtower." in repr(content):
+        from clerestory.integrations.cloudwatch import with_own_handlers
+
+        content = with_own_handlers(content)
     try:
         logging.config.dictConfig(content)
     except (ValueError, TypeError, AttributeError, ImportError) as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,6 @@ from clerestory.process.values import ValueLimits, safe_str
 from clerestory.wire.line import RESERVED, rename
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import FrameType
 
     from clerestory.process.gates import Gate
@@ -128,7 +128,11 @@ def formatted(message: str, args: Any) -> str:
 
 def _keep(fields: Mapping[Any, Any], into: dict[str, Any], names: NameRules) -> None:
     """Add fields under names that are free, the secret ones masked."""
+    clean = names.clean
     for key, value in fields.items():
+        if key in clean:
+            into[key] = value
+            continue
         name = key if type(key) is str else safe_str(key, 256)
         rule = names.learn(name)
         if name in RESERVED:
@@ -158,6 +162,15 @@ def _encoded(place: Any, message: str, fields: dict[str, Any], time_ns: int | No
     return line
 
 
+def _members(message: Any, limits: ValueLimits) -> tuple[str, Mapping[Any, Any]]:
+    """Return text and fields of a message; one that is a mapping is fields, `message` its text."""
+    if not isinstance(message, Mapping):
+        return safe_str(message, limits.chars), {}
+    members = dict(message)
+    said = members.pop("message", members.pop("msg", ""))
+    return safe_str(said, limits.chars), members
+
+
 def call_line(
     logger: logging.Logger,
     level: int,
@@ -173,8 +186,10 @@ def call_line(
         extra = fields.pop("extra", None)
         stack = fields.pop("stack_info", False)
         caller = caller_of(frame, fields.pop("stacklevel", 1))
-        text = safe_str(message, rules.limits.chars)
+        text, members = _members(message, rules.limits)
         kept = dict(context.get())
+        if members:
+            _keep(members, kept, rules.names)
         if args:
             kept["log.record.template"] = text
             text = formatted(text, args)
@@ -214,7 +229,9 @@ def record_line(record: logging.LogRecord) -> bytes | None:
     rules = emission()
     try:
         kept = dict(context.get())
-        message = safe_str(record.msg, rules.limits.chars)
+        message, members = _members(record.msg, rules.limits)
+        if members:
+            _keep(members, kept, rules.names)
         if record.args:
             kept["log.record.template"] = message
             message = formatted(message, record.args)

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import itertools
 import re
-import time
 import string
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -191,7 +191,9 @@ _CARD_RUNS: Final = (
 # is one such run; a piece with no more runs than lines holds no card.
 _RUN_MAP: Final = bytes(48 if byte in b"0123456789 -" else 46 for byte in range(256))
 _RUN: Final = b"0" * 13
-_PIECE_BYTES: Final = 16384
+_PIECE_BYTES: Final = 32768
+_ZEROED: Final = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
+_VARIED_PIECES: Final = 30
 _CARD_BYTES: Final = re.compile(rb"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.,}\]])")
 _TIME_BYTES: Final = 33
 _URL_LOOK: Final = re.compile(rb"://[^\s/:@\"']*:[^\s/@\"']+@")
@@ -230,6 +232,7 @@ class ValueRules:
     names: NameRules
     enabled: bool = True
     masked: Counter[str] = field(default_factory=Counter)
+    _varied: int = field(default=0, repr=False)
 
     def text(self, value: str) -> str:
         """Return the text with every secret in it replaced by its rule's marker."""
@@ -271,7 +274,11 @@ class ValueRules:
         return b"".join(parts)
 
     def _piece(self, piece: bytes) -> bytes:
-        starts = _secret_lines(piece)
+        lines = [line for line in piece.split(b"\n") if line]
+        kinds = self._kinds(lines)
+        if kinds is not None and not _secret_lines(b"\n".join(kinds) + b"\n", len(kinds)):
+            return piece
+        starts = _secret_lines(piece, len(lines))
         if not starts:
             return piece
         parts: list[bytes] = []
@@ -282,6 +289,21 @@ class ValueRules:
             done = end
         parts.append(piece[done:])
         return b"".join(parts)
+
+    def _kinds(self, lines: list[bytes]) -> set[bytes] | None:
+        """Return one line of each kind that differs in more than digits; None for too many kinds.
+
+        Every hint and every look reads all digits alike, so what holds for one line of a kind
+        holds for the others. Where most lines differ, it is not tried again for a while.
+        """
+        if self._varied > 0:
+            self._varied -= 1
+            return None
+        kinds = {line.translate(_ZEROED) for line in lines}
+        if 2 * len(kinds) > len(lines):
+            self._varied = _VARIED_PIECES
+            return None
+        return kinds
 
     def _line(self, line: bytes) -> bytes:
         try:
@@ -297,8 +319,12 @@ def _line_end(piece: bytes, start: int) -> int:
     return len(piece) if end < 0 else end
 
 
-def _secret_lines(piece: bytes) -> set[int]:
+def _secret_lines(piece: bytes, lines: int) -> set[int]:
     """Return the starts of the lines that hold what looks like a secret.
+
+    Args:
+        piece: Lines, each with its time at its beginning; empty ones between them.
+        lines: How many are not empty.
 
     A hint, cheap to find in the whole piece, says which lines to look at; the look, dear, decides.
     """
@@ -308,14 +334,14 @@ def _secret_lines(piece: bytes) -> set[int]:
         (_hinted(piece.lower(), b"assw", b"pwd"), _looks_like_password),
         (_nested(piece), _has_secret_name),
         (_hinted(piece.translate(_TOKEN_MAP), _TOKEN_RUN, source=piece), _looks_like_token),
-        (_with_digits(piece), _looks_like_card),
+        (_with_digits(piece, lines), _looks_like_card),
     ):
         found.update(start for start in hinted if look(piece[start : _line_end(piece, start)]))
     return found
 
 
-def _with_digits(piece: bytes) -> set[int]:
-    if piece.translate(_RUN_MAP).count(_RUN) <= piece.count(b"\n"):
+def _with_digits(piece: bytes, lines: int) -> set[int]:
+    if piece.translate(_RUN_MAP).count(_RUN) <= lines:
         return set()
     return _hinted(piece.translate(_DIGIT_MAP), *_CARD_RUNS, source=piece)
 

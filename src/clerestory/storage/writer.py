@@ -87,11 +87,15 @@ class BatchWriter(Generic[T]):
             self._pending.append((entry, written))
             starts, self._is_writing = not self._is_writing, True
         if starts:
-            try:
-                asyncio.get_running_loop().run_in_executor(None, self._write_all)
-            except RuntimeError:  # the loop is closing and takes no more work
-                self._write_all()
+            # Behind the tasks that are ready now, so that they come along.
+            asyncio.get_running_loop().call_soon(self._start_writing)
         return True
+
+    def _start_writing(self) -> None:
+        try:
+            asyncio.get_running_loop().run_in_executor(None, self._write_all)
+        except RuntimeError:  # the loop is closing and takes no more work
+            self._write_all()
 
     def _write_all(self) -> None:
         while batch := self._taken():

@@ -80,6 +80,7 @@ class Exchange:
 
     Attributes:
         url: See above.
+        ca_file: See above.
         host: Name or address of the receiver.
         port: Its port.
         path: Put before the target of each request.
@@ -101,6 +102,7 @@ class Exchange:
                 f"an address must begin with http:// or https:// and name a host, got {url!r}"
             )
         self.url = url
+        self.ca_file = ca_file
         self.secure = parts.scheme == "https"
         # Where both families are bound, a name may lead to the one nobody listens on.
         self.host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname
@@ -109,7 +111,6 @@ class Exchange:
         self.host_header = parts.netloc.rpartition("@")[2]
         self._timeout_s = timeout_s
         self._connect_timeout_s = connect_timeout_s
-        self._ca_file = ca_file
         self.compress = compress
         self._proxy = _proxy_for(parts)
         self._connection: http.client.HTTPConnection | None = None
@@ -202,7 +203,7 @@ class Exchange:
             host, port = self._proxy.hostname, self._proxy.port or 80
         if not self.secure:
             return http.client.HTTPConnection(host, port, timeout=self._connect_timeout_s)
-        context = ssl.create_default_context(cafile=self._ca_file or None)
+        context = ssl.create_default_context(cafile=self.ca_file or None)
         connection = http.client.HTTPSConnection(
             host, port, timeout=self._connect_timeout_s, context=context
         )

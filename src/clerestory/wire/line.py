@@ -89,6 +89,8 @@ def with_members(line: bytes, members: Iterable[tuple[bytes, bytes]]) -> bytes:
     b'{"a":1,"b":2}'
     """
     added = b"".join(b",%b:%b" % (key, value) for key, value in members if key + b":" not in line)
+    if line == b"{}":
+        added = added[1:]
     return line[:-1] + added + b"}" if added else line
 
 

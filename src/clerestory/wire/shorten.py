@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 _KEPT: Final = frozenset(("timestamp", "level", "logger", "_truncated_bytes"))
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _encode: Final = msgspec.json.encode
 _members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -37,7 +38,7 @@ def shorten(line: bytes, bytes_max: int) -> bytes:
     room = bytes_max - len(end)
     try:
         members = _members(content)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         members = {"message": msgspec.Raw(_encode(content.decode("utf-8", "replace")))}
     texts = sorted(members.keys() - _KEPT, key=lambda name: len(bytes(members[name])), reverse=True)
     for name in texts:
@@ -54,9 +55,9 @@ def shorten(line: bytes, bytes_max: int) -> bytes:
 
 def _cut(value: bytes, bytes_max: int) -> bytes:
     """Return an encoded text with the beginning of a value, in so many bytes if that can be."""
-    if value.startswith(b'"'):
+    try:
         text = msgspec.json.decode(value, type=str)
-    else:
+    except _UNREADABLE:
         text = value.decode("utf-8", "replace")
     chars = bisect_right(range(len(text) + 1), bytes_max, key=lambda n: len(_encode(text[:n])))
     return _encode(text[: max(0, chars - 1)])

@@ -1,0 +1,1 @@
+"""The services of vendors, a file each; none knows another."""

@@ -1,0 +1,1 @@
+"""What the services' bodies look like in bytes; a file a service, none knows another."""

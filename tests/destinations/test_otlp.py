@@ -1,0 +1,233 @@
+"""The destination otlp against a receiver that reads with OpenTelemetry's own classes."""
+
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from clerestory.destinations.otlp import Otlp, OtlpConfig
+from clerestory.model.errors import ConfigurationError, HoldError, RefusedError, RetryError
+from tests.doubles.otlp import OtlpReceiver, attributes_of
+from tests.doubles.receiver import Reply
+from tests.support.batches import EXCEPTION, RESOURCE, SPOOL, TRACE, batch_of, line
+from tests.support.server import ServerProcess
+
+
+@pytest.fixture
+def receiver():
+    with OtlpReceiver() as one:
+        yield one
+
+
+@pytest.fixture
+def destination(made, receiver):
+    return made(Otlp, OtlpConfig(endpoint=receiver.url))
+
+
+def test_what_is_sent_is_what_the_receiver_reads(receiver, destination):
+    """Records, their fields and what they share, through compression and back."""
+    receipt = destination.send(
+        batch_of(line("a", user=7), b"", line("b", level="ERROR", exception=EXCEPTION), first=5)
+    )
+
+    assert (receipt.taken, receipt.refused, receipt.lost) == (3, (), 0)
+    assert receiver.accepted == [f"{SPOOL}:5", f"{SPOOL}:7"]
+    assert [one.body.string_value for one in receiver.records] == ["a", "b"]
+    assert attributes_of(receiver.records[0])["user"] == 7
+    assert receiver.resources == [RESOURCE]
+    assert receiver.requests[0].headers["content-type"] == "application/x-protobuf"
+
+
+def test_bodies_travel_as_gzip_unless_told_otherwise(receiver, made):
+    """Compression is an option of every OpenTelemetry exporter."""
+    batch = batch_of(*[line(f"m {n}") for n in range(50)])
+
+    made(Otlp, OtlpConfig(endpoint=receiver.url)).send(batch)
+    made(Otlp, OtlpConfig(endpoint=receiver.url, compression="none")).send(batch)
+
+    assert receiver.requests[0].headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in receiver.requests[1].headers
+    assert len(receiver.records) == 100
+
+
+def test_a_batch_that_is_sent_again_is_the_same_bytes(receiver, destination):
+    """A receiver that compares sees one batch, not two."""
+    receiver.fail("drop_answer")
+    batch = batch_of(line("a"), line("b"))
+
+    with pytest.raises(RetryError):
+        destination.send(batch)
+    destination.send(batch)
+
+    assert receiver.requests[0].raw == receiver.requests[1].raw
+    assert receiver.accepted == [f"{SPOOL}:0", f"{SPOOL}:1"] * 2
+
+
+def test_what_the_receiver_refuses_is_counted_and_not_sent_again(receiver, destination):
+    """The specification: a partial success must not be retried."""
+    receiver.unwanted = "long"
+
+    receipt = destination.send(batch_of(line("a"), line("too long"), line("b")))
+
+    assert (receipt.taken, receipt.lost) == (3, 1)
+    assert receipt.detail == "attributes are too long"
+    assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_receiver_in_trouble_gets_the_batch_later(receiver, destination, status):
+    """500 and 408 too, where OpenTelemetry's exporters throw the batch away."""
+    receiver.fail("status", reply=Reply(status=status, headers={"Retry-After": "7"}))
+
+    with pytest.raises(RetryError) as error:
+        destination.send(batch_of(line()))
+
+    assert error.value.wait_s == 7
+
+
+def test_an_error_is_shown_in_the_receivers_words(receiver, destination):
+    """The body of an error is protobuf: its message is, not its bytes."""
+
+    with pytest.raises(RefusedError, match=r"answered 400: a record is not valid$"):
+        destination.send(batch_of(line("poison")))
+
+
+@pytest.mark.parametrize(
+    ("reply", "lost"),
+    [
+        (Reply(body=b"{}", headers={"Content-Type": "application/json"}), 0),
+        (
+            Reply(
+                body=b'{"partialSuccess":{"rejectedLogRecords":"2","errorMessage":"no"}}',
+                headers={"Content-Type": "application/json"},
+            ),
+            2,
+        ),
+        (Reply(body=b"OK", headers={"Content-Type": "text/plain"}), 0),
+        (Reply(status=202), 0),
+        (Reply(body=b"\x0a\x02\x08\x7f", headers={"Content-Type": "application/x-protobuf"}), 3),
+    ],
+)
+def test_an_answer_in_another_form_is_still_an_answer(receiver, destination, reply, lost):
+    """Receivers answer in JSON, in words or not at all; more than was sent cannot be lost."""
+    receiver.fail("status", reply=reply)
+
+    receipt = destination.send(batch_of(line("a"), line("b"), line("c")))
+
+    assert (receipt.taken, receipt.lost) == (3, lost)
+
+
+def test_honeycomb_gets_its_key_and_a_wrong_key_holds(receiver, made):
+    """A revoked key keeps the records until somebody mends it."""
+    receiver.key = "right"
+    config = OtlpConfig(endpoint=receiver.url, headers={"x-honeycomb-team": "wrong"})
+
+    with pytest.raises(HoldError, match="unknown API key"):
+        made(Otlp, config).send(batch_of(line()))
+    made(Otlp, OtlpConfig(endpoint=receiver.url, headers={"x-honeycomb-team": "right"})).send(
+        batch_of(line())
+    )
+
+    assert len(receiver.records) == 1
+    assert "wrong" not in repr(config)
+
+
+def test_an_address_of_honeycomb_without_a_key_says_what_to_write():
+    """Every request would be a 401."""
+    with pytest.raises(ConfigurationError, match="honeycomb://KEY@"):
+        Otlp.options(urlsplit("honeycomb://api.honeycomb.io"))
+
+
+def test_the_variables_of_opentelemetry_are_enough(receiver, made):
+    """Seed 004: OTEL_* and a header are picked up with no code; the values are percent-decoded."""
+    receiver.key = "a key,=1"
+    environment = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-honeycomb-team=a%20key%2C%3D1, x-other = 2",
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
+    }
+
+    made(Otlp, OtlpConfig(), environment=environment).send(batch_of(line("x" * 5000)))
+
+    assert len(receiver.records) == 1
+    assert receiver.requests[0].headers["x-other"] == "2"
+    assert "content-encoding" not in receiver.requests[0].headers
+
+
+def test_the_path_is_added_to_the_common_address_and_not_to_that_for_logs(receiver, made):
+    """https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp"""
+    receiver.path = "/mine"
+    for_logs = {
+        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": f"{receiver.url}/mine",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
+        "OTEL_EXPORTER_OTLP_LOGS_HEADERS": "a=logs",
+        "OTEL_EXPORTER_OTLP_HEADERS": "a=all",
+    }
+    made(Otlp, OtlpConfig(), environment=for_logs).send(batch_of(line()))
+    receiver.path = "/base/v1/logs"
+    for_all = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"{receiver.url}/base/"}
+    made(Otlp, OtlpConfig(), environment=for_all).send(batch_of(line()))
+
+    assert len(receiver.records) == 2
+    assert receiver.requests[0].headers["a"] == "logs"
+
+
+def test_the_variables_say_nothing_to_an_address_that_was_given(receiver, made):
+    """A key that is meant for one receiver must not reach another."""
+    environment = {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=secret"}
+
+    made(Otlp, OtlpConfig(endpoint=receiver.url), environment=environment).send(batch_of(line()))
+
+    assert "authorization" not in receiver.requests[0].headers
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "only http/protobuf is sent"),
+        ("OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "zstd", "expected gzip or none"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "expected milliseconds"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "secret-key", "expected name=value"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "must begin with http"),
+    ],
+)
+def test_a_variable_that_is_not_understood_is_named(made, name, value, words):
+    """And its value is not shown where it may be a key."""
+    with pytest.raises(ConfigurationError, match=words) as error:
+        Otlp(OtlpConfig(), environment={name: value})
+
+    assert "secret-key" not in str(error.value)
+
+
+def test_the_name_is_the_same_in_every_run_and_holds_no_secret(receiver, made):
+    """Under this name a restarted program finds what it left."""
+    options = Otlp.options(urlsplit("honeycomb://SECRET@api.honeycomb.io"))
+
+    assert made(Otlp, OtlpConfig(**options)).name == "otlp-api.honeycomb.io_443"
+    assert made(Otlp, OtlpConfig(endpoint="http://c:1/a")).name == "otlp-c_1_a"
+
+
+def test_our_own_server_stores_what_is_sent(made):
+    """The other side of the protocol, as an OpenTelemetry program would use it."""
+    with ServerProcess() as server:
+        made(Otlp, OtlpConfig(endpoint=server.url)).send(
+            batch_of(
+                line(
+                    "order placed",
+                    at=time.time_ns(),
+                    user="7",
+                    trace_id=TRACE,
+                    ratio=0.5,
+                    tags=["a", "b"],
+                )
+            )
+        )
+
+        (row,) = server.rows("message:placed")
+
+    assert (row["level"], row["logger"], row["message"]) == ("INFO", "shop.orders", "order placed")
+    assert row["trace_id"] == TRACE
+    attributes = row["attrs"]
+    assert attributes["user"] == "7"
+    assert attributes["ratio"] == 0.5
+    assert attributes["tags"] == ["a", "b"]
