@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.support.server import ServerProcess
-from tests.ui.records import CALM, send
+from tests.ui.records import calm, send
 
 CHROMIUM = "/usr/bin/chromium"
 DIST = Path(__file__).parents[2] / "src" / "clerestory" / "ui" / "dist"
@@ -63,7 +63,7 @@ def empty_server(browser: Browser) -> Iterator[ServerProcess]:
 def server(browser: Browser) -> Iterator[ServerProcess]:
     """A server with six hundred records of the last ten minutes."""
     with ServerProcess() as one:
-        send(one, CALM)
+        send(one, calm())
         yield one
 
 

@@ -36,7 +36,10 @@ def send(server: ServerProcess, records: list[dict[str, Any]], service: str = ""
         server.send(records[i::3], resource={"service.name": name})
 
 
-CALM = [record(number, age_s=600 - number) for number in range(600)]
+def calm() -> list[dict[str, Any]]:
+    """Return six hundred records of the last ten minutes, by the clock of now."""
+    return [record(number, age_s=600 - number) for number in range(600)]
+
 
 HOSTILE_TEXT = (
     "<script>window.hacked=1</script><img src=x onerror='window.hacked=1'> "
