@@ -46,10 +46,14 @@ HOSTILE_TEXT = (
     "\x1b[31mred\x1b[0m \u202egnp.exe \x00 end\nsecond line"
 )
 KEYS: dict[str, Any] = {f"<b>key{i}</b>": f"value {i}" for i in range(500)}
-HOSTILE: list[dict[str, Any]] = [
-    record(1, message=HOSTILE_TEXT),
-    record(2, message="x" * 900_000),
-    record(3, message="five hundred", **KEYS),
-    record(4, message="from the future", age_s=-120),
-    record(5, message=json.dumps({"deep": ["<svg onload=window.hacked=1>"]}), level="CRITICAL"),
-]
+
+
+def hostile() -> list[dict[str, Any]]:
+    """Return records that a page could be broken with, by the clock of now."""
+    return [
+        record(1, message=HOSTILE_TEXT),
+        record(2, message="x" * 900_000),
+        record(3, message="five hundred", **KEYS),
+        record(4, message="from the future", age_s=-120),
+        record(5, message=json.dumps({"deep": ["<svg onload=window.hacked=1>"]}), level="CRITICAL"),
+    ]

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.support.server import ServerProcess
-from tests.ui.records import HOSTILE, send
+from tests.ui.records import hostile, send
 
 ROWS = "[...document.querySelectorAll('.rows .row')]"
 WIDTH = "document.documentElement.scrollWidth <= innerWidth"
@@ -21,7 +21,7 @@ def soon() -> int:
 @pytest.fixture(scope="module")
 def server(browser: Browser) -> Iterator[ServerProcess]:
     with ServerProcess() as one:
-        send(one, HOSTILE, "\u202eevil<b>")
+        send(one, hostile(), "\u202eevil<b>")
         yield one
 
 
@@ -31,7 +31,7 @@ def test_no_record_runs_and_the_layout_holds(page: Page, server: ServerProcess) 
 
     assert answer
     assert "script-src 'self'" in (answer.header_value("content-security-policy") or "")
-    assert page.locator(".rows .row").count() == len(HOSTILE)
+    assert page.locator(".rows .row").count() == len(hostile())
     longest = page.evaluate(f"Math.max(...{ROWS}.map(row => row.textContent.length))")
     assert longest < 4000
     heights = page.evaluate(f"{ROWS}.map(row => row.getBoundingClientRect().height)")
@@ -41,7 +41,7 @@ def test_no_record_runs_and_the_layout_holds(page: Page, server: ServerProcess) 
     assert "\\u202e" in shown
     assert "\\0" in shown
     assert not any(char in shown for char in "\x1b\u202e\x00")
-    for index in range(len(HOSTILE)):
+    for index in range(len(hostile())):
         page.locator(".rows .row").nth(index).click()
         page.wait_for_selector(".panel .tab-body")
         for tab in ("JSON", "Context", "Fields"):
