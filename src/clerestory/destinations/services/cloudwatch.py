@@ -77,7 +77,8 @@ class CloudWatchConfig(DestinationConfig):
             `_truncated_bytes` added.
         batch_bytes: Most bytes of one request, as AWS counts them.
         message_format: `json`: an event is the whole record. `text`: its message alone.
-        add_origin: Whether each event says its `service` and `host`.
+        add_origin: Whether each event says its `service` and `host`; the stream's name says the
+            host anyway.
     """
 
     log_group: str
@@ -102,7 +103,7 @@ class CloudWatchConfig(DestinationConfig):
     message_bytes: int = wire.MESSAGE_BYTES_MAX
     batch_bytes: int = wire.BATCH_BYTES_MAX
     message_format: Literal["json", "text"] = "json"
-    add_origin: bool = True
+    add_origin: bool = False
 
     def __post_init__(self) -> None:
         """Keep `batch_size` between 1 and what AWS and `max_queue_size` allow."""

@@ -53,12 +53,12 @@ class Events:
     Attributes:
         indices: Of each event's line in its batch.
         times: Milliseconds since 1970, 13 digits each.
-        messages: UTF-8.
+        messages: What the events say.
     """
 
     indices: Sequence[int]
-    times: Sequence[bytes]
-    messages: Sequence[bytes]
+    times: Sequence[str]
+    messages: Sequence[str]
 
     def where(self, chosen: Sequence[bool]) -> Events:
         """Return only those events for which `chosen` holds."""
@@ -112,14 +112,14 @@ def origin(resource: Mapping[str, Any]) -> tuple[tuple[bytes, bytes], ...]:
     )
 
 
-class _Heads(dict[bytes, bytes]):
+class _Heads(dict[str, str]):
     """The beginning of a message by the second of its time."""
 
-    def __missing__(self, second: bytes) -> bytes:
+    def __missing__(self, second: str) -> str:
         if len(self) > 1000:
             self.clear()
         text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(int(second)))
-        self[second] = head = b'%b"%b.' % (_HEAD, text.encode())
+        self[second] = head = f'{_HEAD.decode()}"{text}.'
         return head
 
 
@@ -134,54 +134,48 @@ def cut(lines: bytes, first: int, form: Form) -> tuple[int, Events]:
         first: Number of the first in its spool.
         form: What the messages have at their end.
     """
+    plain = _cut_plain(lines, first, form)
+    if plain is not None:
+        return plain
     rows = lines.split(b"\n")
     rows.pop()
-    indices: Sequence[int] = range(len(rows))
-    if not all(rows):
-        indices = [index for index, row in enumerate(rows) if row]
-    records = [rows[index] for index in indices] if len(indices) < len(rows) else rows
-    is_plain = len(records) == len(rows) and _is_plain(lines, len(rows), form)
-    count, events = _cut_records(records, indices, first, form, is_plain=is_plain)
+    indices = [index for index, row in enumerate(rows) if row]
+    records = [rows[index] for index in indices]
+    times = _times(records)
+    messages = [
+        _message(record, f"{form.spool_id}:{first + index}", form).decode("utf-8", "replace")
+        for record, index in zip(records, indices, strict=True)
+    ]
+    count = _fitting(times, [len(message.encode()) for message in messages], form.batch_bytes)
+    events = Events(indices=indices[:count], times=times[:count], messages=messages[:count])
     return (indices[count] if count < len(records) else len(rows)), events
 
 
-def _cut_records(
-    records: list[bytes], indices: Sequence[int], first: int, form: Form, *, is_plain: bool
-) -> tuple[int, Events]:
-    tail = b"".join(b",%b:%b" % pair for pair in form.common) + b',"_cid":"%b:' % (
-        form.spool_id.encode()
-    )
-    number_max = first + (indices[-1] if indices else 0)
+def _cut_plain(lines: bytes, first: int, form: Form) -> tuple[int, Events] | None:
+    """Cut lines at fixed places; None where one of them needs more care."""
+    if form.text or not lines.isascii() or any(name in lines for name in (b',"_', *form.names)):
+        return None
+    if not lines.startswith(_HEAD) or lines.count(b"\n" + _HEAD) != lines.count(b"\n") - 1:
+        return None
+    rows = lines.decode().split("\n")
+    rows.pop()
+    times = [row[13:26] for row in rows]
+    tail = "".join(f",{key.decode()}:{value.decode()}" for key, value in form.common)
+    tail += f',"_cid":"{form.spool_id}:'
     # ISO text is 13 bytes longer than the digits; the brace is there already.
-    added = 13 + len(tail) + len(b'%d"' % number_max)
-    sizes = [len(record) + added for record in records]
-    times: Sequence[bytes] = [record[13:26] for record in records]
-    is_plain = is_plain and b"".join(times).isdigit()
-    if is_plain and max(sizes, default=0) <= form.message_bytes:
-        count = _fitting(times, sizes, form.batch_bytes)
-        pairs = zip(records[:count], indices, strict=False)
-        messages = [
-            b'%b%bZ"%b%b%d"}' % (_heads[row[13:23]], row[23:32], row[32:-1], tail, first + index)
-            for row, index in pairs
-        ]
-    else:
-        times = _times(records)
-        messages = [
-            _message(record, f"{form.spool_id}:{first + index}", form)
-            for record, index in zip(records, indices, strict=True)
-        ]
-        count = _fitting(times, [len(message) for message in messages], form.batch_bytes)
-    return count, Events(indices=indices[:count], times=times[:count], messages=messages[:count])
+    added = 13 + len(tail.encode()) + len(f'{first + len(rows)}"')
+    sizes = [len(row) + added for row in rows]
+    if not "".join(times).isdigit() or max(sizes) > form.message_bytes:
+        return None
+    count = _fitting(times, sizes, form.batch_bytes)
+    messages = [
+        f'{_heads[row[13:23]]}{row[23:32]}Z"{row[32:-1]}{tail}{number}"}}'
+        for number, row in enumerate(rows[:count], first)
+    ]
+    return count, Events(indices=range(count), times=times[:count], messages=messages)
 
 
-def _is_plain(lines: bytes, count: int, form: Form) -> bool:
-    """Say whether the lines can be cut at fixed places and need nothing else."""
-    if form.text or any(name in lines for name in (b',"_', *form.names)):
-        return False
-    return lines.startswith(_HEAD) and lines.count(b"\n" + _HEAD) == count - 1
-
-
-def _fitting(times: Sequence[bytes], sizes: Sequence[int], bytes_max: int) -> int:
+def _fitting(times: Sequence[str], sizes: Sequence[int], bytes_max: int) -> int:
     """Return how many events from the front one request may hold."""
     count = min(len(sizes), EVENTS_MAX)
     if sum(sizes[:count]) + count * EVENT_BYTES > bytes_max:
@@ -193,7 +187,7 @@ def _fitting(times: Sequence[bytes], sizes: Sequence[int], bytes_max: int) -> in
     return count
 
 
-def _within_a_day(times: Sequence[bytes]) -> int:
+def _within_a_day(times: Sequence[str]) -> int:
     low = high = int(times[0])
     for count, text in enumerate(times):
         moment = int(text)
@@ -203,15 +197,15 @@ def _within_a_day(times: Sequence[bytes]) -> int:
     return len(times)
 
 
-def _times(records: Iterable[bytes]) -> list[bytes]:
+def _times(records: Iterable[bytes]) -> list[str]:
     """Return the times of lines of any form; one without a time has that of the line before."""
-    times: list[bytes] = []
+    times: list[str] = []
     for record in records:
         ns = _time_ns(record)
         if ns is None:
-            times.append(times[-1] if times else b"%013d" % now_ms())
+            times.append(times[-1] if times else f"{now_ms():013d}")
         else:
-            times.append(b"%013d" % min(max(0, ns // 1_000_000), _MS_MAX))
+            times.append(f"{min(max(0, ns // 1_000_000), _MS_MAX):013d}")
     return times
 
 
@@ -258,8 +252,8 @@ def now_ms() -> int:
 
 def set_aside(events: Events, now_ms: int) -> tuple[Events, list[tuple[int, str]]]:
     """Return the events that CloudWatch takes, and index and reason of those it does not."""
-    oldest = b"%013d" % max(0, now_ms - OLD_MS_MAX)
-    newest = b"%013d" % (now_ms + AHEAD_MS_MAX)
+    oldest = f"{max(0, now_ms - OLD_MS_MAX):013d}"
+    newest = f"{now_ms + AHEAD_MS_MAX:013d}"
     if not events.times or (min(events.times) >= oldest and max(events.times) <= newest):
         return events, []
     aside = [
@@ -284,7 +278,7 @@ class _Request(msgspec.Struct, rename="camel"):
 def body(group: str, stream: str, events: Events) -> bytes:
     """Return the body of PutLogEvents; the events are in the order of their times."""
     pairs = zip(events.times, events.messages, strict=True)
-    sent = [_Event(int(moment), message.decode("utf-8", "replace")) for moment, message in pairs]
+    sent = [_Event(int(moment), message) for moment, message in pairs]
     return _encode(_Request(group, stream, sent))
 
 
