@@ -135,8 +135,13 @@ def test_env_prints_the_variables_in_the_form_asked_for(shell, form):
         "CLERESTORY_ENDPOINT": "http://127.0.0.1:9",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": "http://127.0.0.1:9",
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "CLERESTORY_SERVICE": "my shop",
         "OTEL_SERVICE_NAME": "my shop",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "clerestory",
+        "AWS_SECRET_ACCESS_KEY": "clerestory",
     }
     assert done.stdout == render(expected, form) + "\n"
 

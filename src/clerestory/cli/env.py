@@ -4,23 +4,54 @@ settings -> [env] -> export lines; also what `clerestory run` sets
 """
 
 import json
+import os
 import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
 
 import click
 
 from clerestory.settings import load
 
+# Where else AWS's own clients look for credentials.
+_AWS_CREDENTIALS: Final = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_PROFILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_SHARED_CREDENTIALS_FILE",
+)
+
 
 def variables(endpoint: str, service: str | None = None) -> dict[str, str]:
-    """Return the variables that point our own and OpenTelemetry's SDK at a server."""
+    """Return the variables that point our own, OpenTelemetry's and AWS's SDK at a server."""
     found = {
         "CLERESTORY_ENDPOINT": endpoint,
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": endpoint,
+        # else the SDK asks for a live tail at `stream-127.0.0.1`
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }
     if service:
         found["CLERESTORY_SERVICE"] = service
         found["OTEL_SERVICE_NAME"] = service
+    return found
+
+
+def placeholders(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what AWS's clients need besides an address, where nothing of it is set.
+
+    The server looks at no key; but without one the clients do not even ask.
+    """
+    found = {}
+    if not {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"} & environment.keys():
+        found["AWS_DEFAULT_REGION"] = "us-east-1"
+    shared = Path(environment.get("HOME", "~")).expanduser() / ".aws" / "credentials"
+    if not any(name in environment for name in _AWS_CREDENTIALS) and not shared.exists():
+        found |= {"AWS_ACCESS_KEY_ID": "clerestory", "AWS_SECRET_ACCESS_KEY": "clerestory"}
     return found
 
 
@@ -54,4 +85,5 @@ def env(endpoint: str | None, service: str | None, form: str) -> None:
 
     In a shell: eval "$(clerestory env)".
     """
-    click.echo(render(variables(load({"endpoint": endpoint})["endpoint"], service), form))
+    found = variables(load({"endpoint": endpoint})["endpoint"], service)
+    click.echo(render(found | placeholders(os.environ), form))

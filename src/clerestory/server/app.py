@@ -26,7 +26,8 @@ from clerestory.server.api import admin, logs
 from clerestory.server.api.answers import error_response, json_response
 from clerestory.server.api.live import Hub
 from clerestory.server.api.metrics import metrics_text
-from clerestory.server.guard import Guard
+from clerestory.server.aws.house import AwsHouse, build_aws
+from clerestory.server.guard import LOOPBACK, Guard
 from clerestory.server.intake import Intake
 from clerestory.server.jobs import Jobs
 from clerestory.server.limits import ServerOptions
@@ -53,11 +54,13 @@ class House:
     hub: Hub
     intake: Intake
     programs: Programs
+    aws: AwsHouse
     started_ms: int
 
     def close(self) -> None:
         """Store what waits and close the store."""
         self.writer.close()
+        self.aws.close()
         self.store.close()
 
 
@@ -70,11 +73,18 @@ def build_house(options: ServerOptions) -> House:
     store = EmbeddedStore(options.data_dir / "store")
     writer = Writer(store, line_bytes_max=options.line_bytes_max, fields_max=options.fields_max)
     hub = Hub()
-    writer.on_commit = hub.after_commit
     jobs = Jobs(options, store, writer)
+    aws = build_aws(options, store, writer, jobs, is_stopping=lambda: hub.closed)
+    jobs.on_turn = aws.retention.turn
+
+    def after_commit(connection: Connection) -> None:
+        hub.after_commit(connection)
+        aws.after_commit(connection)
+
+    writer.on_commit = after_commit
     programs = Programs()
     intake = Intake(options, writer, jobs, programs)
-    return House(options, store, writer, jobs, hub, intake, programs, int(time.time() * 1000))
+    return House(options, store, writer, jobs, hub, intake, programs, aws, int(time.time() * 1000))
 
 
 def build_app(house: House) -> Starlette:
@@ -90,7 +100,7 @@ def build_app(house: House) -> Starlette:
     }
     routes = [
         Route("/v1/records", house.intake.records, methods=["POST"]),
-        Route("/v1/logs", house.intake.otlp_logs, methods=["POST"]),
+        *house.aws.routes(house.intake.otlp_logs),
         Route("/health", pages.health, methods=["GET"]),
         Route("/metrics", pages.metrics, methods=["GET"]),
         *(Route(f"/api/v1/{name}", pages.asking(ask)) for name, ask in asks.items()),
@@ -116,7 +126,9 @@ def build_app(house: House) -> Starlette:
         with suppress(asyncio.CancelledError):
             await clockwork
 
-    hosts = frozenset({house.options.host.lower(), *house.options.hosts_allowed})
+    own = {house.options.host.lower(), *house.options.hosts_allowed}
+    # the AWS SDKs put this before the host of a live tail
+    hosts = frozenset(own | {f"stream-{name}" for name in own | LOOPBACK})
     return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Guard, hosts=hosts)])
 
 
@@ -176,6 +188,7 @@ class Pages:
             "job_failures_total": house.jobs.vitals.failures,
         }
         text = metrics_text(values, house.intake.refused, house.programs.samples())
+        text += house.aws.counting.metrics_text()
         return Response(text, media_type="text/plain; version=0.0.4")
 
     async def status(self, request: Request) -> Response:  # noqa: ARG002

@@ -10,12 +10,15 @@ import logging
 import shutil
 import time
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from clerestory.server.limits import ServerOptions
 from clerestory.server.store.embedded import EmbeddedStore
 from clerestory.server.store.retention import drop_days_before
 from clerestory.server.store.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TICK_S: Final = 1.0
 RETENTION_S: Final = 600.0
@@ -44,10 +47,15 @@ class Vitals:
 
 
 class Jobs:
-    """Runs the jobs while the server runs."""
+    """Runs the jobs while the server runs.
+
+    Attributes:
+        on_turn: A further job, called every second; it decides itself what is due.
+    """
 
     def __init__(self, options: ServerOptions, store: EmbeddedStore, writer: Writer) -> None:
         self.vitals = Vitals()
+        self.on_turn: Callable[[], None] | None = None
         self._options = options
         self._store = store
         self._writer = writer
@@ -75,6 +83,8 @@ class Jobs:
         if time.monotonic() >= self._retention_next:
             self._retention_next = time.monotonic() + RETENTION_S
             self.vitals.days_dropped += self._retain()
+        if self.on_turn is not None:
+            self.on_turn()
 
     def watch(self) -> None:
         """Measure disk and rate."""

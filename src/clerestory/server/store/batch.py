@@ -14,6 +14,8 @@ class Kind(Enum):
 
     RECORDS = "records"
     OTLP = "otlp"
+    EVENTS = "events"
+    TEXTS = "texts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,9 @@ class Batch:
     """One request's records.
 
     Attributes:
-        kind: What `body` holds: lines, or an OTLP request in protobuf.
+        kind: What `body` holds: lines, an OTLP request in protobuf, or the row of
+            `decode.EVENTS_STRUCTURE` in MessagePack, without its first two columns; as `TEXTS`
+            none of its messages is a JSON object.
         body: The bytes, inflated; lines are valid UTF-8.
         spool: Id of the spool that numbers the lines; empty: the server numbers them.
         first: Number of the first line in its spool.

@@ -126,6 +126,92 @@ FROM (
 )"""
 
 
+EVENTS_STRUCTURE: Final = (
+    "spool String, first UInt64, log_group String, log_stream String, "
+    "times Array(Int64), messages Array(String)"
+)
+_EVENT_OWN: Final = "('level', 'logger', 'message', 'trace_id', 'span_id')"
+_SAID_CHARACTERS_MAX: Final = 20
+
+
+def _kept_apart(pair: str) -> str:
+    """Return SQL that is true for a member that its column tells whole."""
+    return (
+        f"{pair}.1 IN {_EVENT_OWN} AND ascii({pair}.2) = 34 AND multiIf("
+        f"{pair}.1 = 'level', {pair}.2 = concat('\"', level, '\"'), "
+        f"{pair}.1 = 'trace_id', {pair}.2 = concat('\"', trace_id, '\"'), "
+        f"{pair}.1 = 'span_id', {pair}.2 = concat('\"', span_id, '\"'), 1)"
+    )
+
+
+_TAKEN: Final = f"fromUnixTimestamp64Milli(intDiv({ARRIVAL}, 1000000), 'UTC')"
+
+
+def _events(path: str) -> str:
+    """Return the SELECT of single events; what a request shares is made once for it."""
+    return f"""
+SELECT spool, first + i - 1 AS seq, log_group, log_stream, resource,
+  fromUnixTimestamp64Nano(time * 1000000, 'UTC') AS ts, raw
+FROM (
+  SELECT *, CAST(map('aws.log.group.names', {_wrapped("log_group")},
+    'aws.log.stream.names', {_wrapped("log_stream")}),
+    'Map(LowCardinality(String), String)') AS resource
+  FROM file('{path}', 'MsgPack', '{EVENTS_STRUCTURE}')
+)
+ARRAY JOIN times AS time, messages AS raw, arrayEnumerate(times) AS i"""
+
+
+def texts_select(path: str, *, fields_max: int) -> str:  # noqa: ARG001 - as events_select
+    """Return the SELECT from a file of events, none of them JSON, to rows of `fresh`."""
+    return f"""
+SELECT ts, 'INFO' AS level, {LEVELS["INFO"]} AS severity, log_group AS service, '' AS logger,
+  raw AS message, '' AS trace_id, '' AS span_id,
+  CAST(map(), 'Map(LowCardinality(String), String)') AS attrs,
+  resource, spool, seq, log_group, log_stream, raw, {_TAKEN} AS ingested,
+  '' AS reason, '' AS line
+FROM ({_events(path)})"""
+
+
+def events_select(path: str, *, fields_max: int) -> str:
+    """Return the SELECT from a file of events of PutLogEvents to rows of `fresh`.
+
+    A message that is a JSON object is taken apart as our own lines are; every other message is
+    the record's message. A member that its column tells in other words, such as a level `warn`,
+    stays among the attributes, too.
+
+    Args:
+        path: A file in MessagePack, of `EVENTS_STRUCTURE`.
+        fields_max: An object with more members is not taken apart.
+    """
+    return f"""
+SELECT ts, level, {_SEVERITY} AS severity, log_group AS service, logger, message, trace_id,
+  span_id, {_stored_map("rest")} AS attrs, resource, spool, seq, log_group, log_stream, raw,
+  {_TAKEN} AS ingested, '' AS reason, '' AS line
+FROM (
+  SELECT *, {_LEVEL} AS level, arrayFilter(x -> NOT ({_kept_apart("x")}), pairs) AS rest
+  FROM (
+    SELECT *, {_plain("m['logger']")} AS logger,
+      multiIf(m['message'] != '', {_plain("m['message']")},
+        m['msg'] != '', {_plain("m['msg']")}, raw) AS message,
+      lower({_plain("m['trace_id']")}) AS trace_id, lower({_plain("m['span_id']")}) AS span_id,
+      multiIf(m['level'] != '', m['level'], m['levelname'] != '', m['levelname'],
+        m['severity']) AS told,
+      if(ascii(told) IN (91, 123) OR length(told) > {_SAID_CHARACTERS_MAX}, '',
+        {_plain("told")}) AS said
+    FROM (
+      SELECT *, CAST(pairs, 'Map(String, String)') AS m
+      FROM (
+        SELECT *,
+          if(ascii(raw) = 123 OR (ascii(raw) <= 32 AND ascii(trimLeft(raw, ' \\t\\r\\n')) = 123),
+            JSONExtractKeysAndValuesRaw(raw), []) AS found,
+          if(length(found) > {fields_max}, [], found) AS pairs
+        FROM ({_events(path)})
+      )
+    )
+  )
+)"""
+
+
 PROTO: Final = """syntax = "proto3";
 message Request {
   repeated ResourceLogs resource_logs = 1; uint64 first = 1000; string spool = 1001;

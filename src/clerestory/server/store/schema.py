@@ -5,6 +5,9 @@
 `fresh` holds the rows of the commit that is under way: they are decoded into it once, and from
 there go to `logs`, to `rejected` and to the live tails.
 
+`log_group` and `log_stream` say where PutLogEvents put an event, and `raw` is its message byte for
+byte; they are empty in the records of our own road. `ingested` is when the server took it.
+
 Invariant: `LOG_COLUMNS` names the columns of `logs` in order; every insert and every read uses it.
 """
 
@@ -25,6 +28,10 @@ LOG_COLUMNS: Final = (
     "resource",
     "spool",
     "seq",
+    "log_group",
+    "log_stream",
+    "raw",
+    "ingested",
 )
 
 _LOGS: Final = """
@@ -68,15 +75,37 @@ CREATE TABLE fresh (
   service LowCardinality(String), logger LowCardinality(String), message String,
   trace_id String, span_id String, attrs Map(LowCardinality(String), String),
   resource Map(LowCardinality(String), String), spool LowCardinality(String), seq UInt64,
+  log_group LowCardinality(String), log_stream LowCardinality(String), raw String,
+  ingested DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'),
   reason LowCardinality(String), line String
 ) ENGINE = Memory
 """
+
+# Directories of an earlier release get these; a new one gets them in the same way.
+_ADDED: Final = (
+    "log_group LowCardinality(String) CODEC(ZSTD(1))",
+    "log_stream LowCardinality(String) CODEC(ZSTD(1))",
+    "raw String CODEC(ZSTD(1))",
+    "ingested DateTime64(3, 'UTC') DEFAULT toDateTime64(ts, 3, 'UTC') CODEC(Delta(8), ZSTD(1))",
+)
+_ADD_COLUMNS: Final = "ALTER TABLE logs " + ", ".join(
+    f"ADD COLUMN IF NOT EXISTS {column}" for column in _ADDED
+)
+_ADD_INDEX: Final = (
+    "ALTER TABLE logs ADD INDEX IF NOT EXISTS ix_group log_group TYPE set(16) GRANULARITY 1"
+)
 
 STATEMENTS: Final = (
     f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic",
     f"USE {DATABASE}",
     _LOGS,
+    _ADD_COLUMNS,
+    _ADD_INDEX,
     _REJECTED,
     "DROP TABLE IF EXISTS fresh SYNC",
     _FRESH,
 )
+
+# What the SELECTs of records and OTLP requests fill; the other columns have their defaults.
+FRESH_COLUMNS: Final = (*LOG_COLUMNS[: LOG_COLUMNS.index("log_group")], "reason", "line")
+FRESH_EVENT_COLUMNS: Final = (*LOG_COLUMNS, "reason", "line")

@@ -24,12 +24,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from clerestory.model.errors import ClerestoryError, LimitError
 from clerestory.server.store import decode
 from clerestory.server.store.batch import Batch, Kind, Stored
 from clerestory.server.store.embedded import Connection, EmbeddedStore, StoreError
 from clerestory.server.store.intent import Intent
-from clerestory.server.store.schema import LOG_COLUMNS
+from clerestory.server.store.schema import FRESH_COLUMNS, FRESH_EVENT_COLUMNS, LOG_COLUMNS
 
 QUEUE_BYTES_MAX: Final = 128 * 1024 * 1024
 GROUP_BYTES_MAX: Final = 32 * 1024 * 1024
@@ -41,6 +43,9 @@ PART_ROWS_MAX: Final = 250_000  # the engine cuts an insert at a million rows or
 PART_BYTES_MAX: Final = 32 * 1024 * 1024
 
 _COLUMNS: Final = ", ".join(LOG_COLUMNS)
+_FRESH: Final = f"INSERT INTO fresh ({', '.join(FRESH_COLUMNS)})"
+_FRESH_EVENTS: Final = f"INSERT INTO fresh ({', '.join(FRESH_EVENT_COLUMNS)})"
+_EVENT_SELECTS: Final = {Kind.EVENTS: decode.events_select, Kind.TEXTS: decode.texts_select}
 _log = logging.getLogger("clerestory.server.store")
 
 
@@ -92,6 +97,8 @@ class Writer:
         self._arriving = 0
         self._connection = store.inserting()
         self._own_spools = {kind: secrets.token_hex(16) for kind in Kind}
+        # one numbering, so that events of one time keep the order of their requests
+        self._own_spools[Kind.TEXTS] = self._own_spools[Kind.EVENTS]
         self._intent = Intent(store.path)
         self._intent.undo(self._connection)
         self._watermarks = self._recovered()
@@ -225,6 +232,8 @@ class Writer:
         arrival = time.time_ns()
         self._decode([c for c in claims if c.batch.kind is Kind.RECORDS and c.body], arrival)
         self._decode_otlp([c for c in claims if c.batch.kind is Kind.OTLP], arrival)
+        for kind, select in _EVENT_SELECTS.items():
+            self._decode_events([c for c in claims if c.batch.kind is kind], select, arrival)
         by_spool, in_parts = self._decoded()
         if in_parts or sum(len(claim.body) for claim in claims) > PART_BYTES_MAX:
             self._insert_noted(claims, arrival)
@@ -272,7 +281,7 @@ class Writer:
     def _claim(self, batch: Batch, marks: dict[str, int]) -> _Claim:
         spool = batch.spool or self._own_spools[batch.kind]
         mark = marks.get(spool, self._watermarks.get(spool, 0))
-        if batch.kind is Kind.OTLP or not batch.spool:
+        if batch.kind is not Kind.RECORDS or not batch.spool:
             # a number for every byte is more than enough, and nothing has to be counted
             after = mark + len(batch.body) + 1
             marks[spool] = after
@@ -302,7 +311,7 @@ class Writer:
             select = decode.records_select(
                 path, line_bytes_max=line_bytes_max, fields_max=fields_max
             )
-            self._connection.run(f"INSERT INTO fresh {select}", {"arrival": arrival})
+            self._connection.run(f"{_FRESH} {select}", {"arrival": arrival})
 
     def _decode_otlp(self, claims: list[_Claim], arrival: int) -> None:
         if not claims:
@@ -312,11 +321,25 @@ class Writer:
         body = b"".join([identity, *(claim.body for claim in claims)])
         with _file_of(body) as path:
             try:
-                self._connection.run(
-                    f"INSERT INTO fresh {decode.otlp_select(path)}", {"arrival": arrival}
-                )
+                select = decode.otlp_select(path)
+                self._connection.run(f"{_FRESH} {select}", {"arrival": arrival})
             except StoreError as error:
                 raise RefusedBatchError(f"the request cannot be decoded: {error}") from error
+
+    def _decode_events(
+        self, claims: list[_Claim], select: Callable[..., str], arrival: int
+    ) -> None:
+        if not claims:
+            return
+        encode = msgspec.msgpack.encode
+        rows = b"".join(
+            part
+            for claim in claims
+            for part in (encode(claim.spool), encode(claim.first), claim.body)
+        )
+        with _file_of(rows) as path:
+            sql = select(path, fields_max=self._limits[1])
+            self._connection.run(f"{_FRESH_EVENTS} {sql}", {"arrival": arrival})
 
     def _keep_rejected(self, arrival: int) -> None:
         self._connection.run(
@@ -328,7 +351,7 @@ class Writer:
     def _answer(self, claims: list[_Claim], by_spool: dict[str, tuple[int, int, int]]) -> None:
         sharing = Counter(claim.spool for claim in claims)
         for claim in claims:
-            if claim.batch.kind is Kind.OTLP or sharing[claim.spool] == 1:
+            if claim.batch.kind is not Kind.RECORDS or sharing[claim.spool] == 1:
                 # requests that were decoded together are counted together, with the first
                 count, refused, first = by_spool.pop(claim.spool, (0, 0, 0))
             else:

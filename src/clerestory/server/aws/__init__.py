@@ -1,0 +1,1 @@
+"""The CloudWatch Logs API, served from our own store."""

@@ -1,0 +1,1 @@
+"""What is known of groups, streams, filters and saved queries; kept in one SQLite file."""

@@ -1,0 +1,1 @@
+"""Queries of StartQuery: what runs them, and what they gave."""
