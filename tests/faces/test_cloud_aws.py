@@ -203,3 +203,28 @@ def test_the_pipelines_yaml_unchanged():
     assert handler.pop("class") == "clerestory.cloud.CloudWatchLogHandler"
     given["handlers"]["echodataflow_watchtower"].pop("class")
     assert ours == given
+
+
+def test_the_pipelines_yaml_runs_unchanged_through_configure(tmp_path, double):
+    """A program whose file still names watchtower, which need not be installed."""
+    double._create_log_group({"logGroupName": "echodataflow_logs"})
+    theirs = PIPELINE_YAML.replace("CLASS", "watchtower.CloudWatchLogHandler")
+    (tmp_path / "logging.yaml").write_text(theirs)
+
+    run(
+        tmp_path,
+        double,
+        """
+        import logging
+        import sys
+        import clerestory
+
+        sys.modules["watchtower"] = None  # importing it would fail
+        clerestory.configure(logging_config="logging.yaml")
+        logging.getLogger("echodataflow").info("Echodataflow started successfully.")
+        """,
+    )
+
+    (message,) = double.messages("echodataflow_logs", "echodataflow_stream")
+    assert "INFO echodataflow:<module>:" in message
+    assert message.endswith("Echodataflow started successfully.")
