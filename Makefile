@@ -12,7 +12,7 @@ TESTS ?= tests
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-FUZZED := tests/server/test_fuzz.py tests/server/test_search_language.py tests/sdk/test_any_value.py
+FUZZED := tests/server/test_fuzz.py tests/server/test_search_language.py tests/server/insights tests/sdk/test_any_value.py
 
 .PHONY: demo test check fuzz web docs bench lock debian clean
 

@@ -1,9 +1,16 @@
-"""Every test runs away from the user's home: its spools lie in a folder that goes."""
+"""Every test runs away from the user's home, and generates the same examples in every run."""
 
 import os
 import tempfile
 from pathlib import Path
 
+from hypothesis import settings
+
 _FOLDER = tempfile.TemporaryDirectory(prefix="clerestory-tests-")
 os.environ.setdefault("CLERESTORY_SPOOL_DIRECTORY", str(Path(_FOLDER.name) / "spool"))
 os.environ.setdefault("XDG_STATE_HOME", str(Path(_FOLDER.name) / "state"))
+
+# A red run can be repeated; `make fuzz` draws new examples.
+settings.register_profile("repeatable", derandomize=True)
+if not os.environ.get("CLERESTORY_FUZZ_EXAMPLES"):
+    settings.load_profile("repeatable")

@@ -190,10 +190,18 @@ def _help(title: str, context: click.Context) -> str:
     return f"## {title}\n\n```text\n{text}\n```"
 
 
+def insights_page() -> str:
+    """Return docs/reference/insights.md."""
+    from clerestory.server.insights import manual
+
+    return f"# Logs Insights\n\n{_NOTE}\n\n{manual().strip()}\n"
+
+
 PAGES: Final = {
     "settings.md": settings_page,
     "destinations.md": destinations_page,
     "cli.md": cli_page,
+    "insights.md": insights_page,
 }
 
 

@@ -80,9 +80,17 @@ def shown_of(binder: Binder, value: Sql) -> str:
         return f"toString(fromUnixTimestamp64Milli({held}, 'UTC'))"
     held = binder.bind(held)
     return (
-        f"if(trunc({held}) = {held} AND abs({held}) < 1e15, toString(toInt64({held})), "
+        f"if(trunc({held}) = {held} AND abs({held}) < 1e15, toString({whole(held)}), "
         f"toString({held}))"
     )
+
+
+def whole(digits: str) -> str:
+    """Return SQL for a whole number as an Int64; what is none is NULL and no error.
+
+    The engine's toInt64 throws at inf and nan, also in a branch that is not taken.
+    """
+    return f"accurateCastOrNull({digits}, 'Int64')"
 
 
 def number(binder: Binder, value: Sql) -> str:
@@ -121,7 +129,7 @@ def time_of(binder: Binder, value: Sql) -> str:
     if value.kind == "time":
         return value.text
     held = binder.bind(number(binder, value))
-    return f"if({held} BETWEEN {TIME_MS_MIN} AND {TIME_MS_MAX}, toInt64({held}), NULL)"
+    return f"if({held} BETWEEN {TIME_MS_MIN} AND {TIME_MS_MAX}, {whole(f'trunc({held})')}, NULL)"
 
 
 def present(value: Sql) -> str:

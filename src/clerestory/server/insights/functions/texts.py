@@ -54,10 +54,10 @@ def _trim(name: str) -> Build:
 
 
 def _substr(builder: Builder, _call: Call, text: str, start: str, length: str = "") -> Sql:
-    first = builder.bind(f"toInt64(least(greatest(trunc({start}), 0), 1e9))")
+    first = builder.bind(values.whole(f"least(greatest(trunc({start}), 0), 1e9)"))
     if not length:
         return Sql("text", f"substringUTF8({text}, {first} + 1)")
-    count = builder.bind(f"toInt64(least(greatest(trunc({length}), 0), 1e9))")
+    count = builder.bind(values.whole(f"least(greatest(trunc({length}), 0), 1e9)"))
     return Sql("text", f"substringUTF8({text}, {first} + 1, {count})")
 
 
@@ -94,7 +94,7 @@ def _hex_to_number(builder: Builder, _call: Call, text: str) -> Sql:
 
 def _number_to_hex(builder: Builder, _call: Call, number: str) -> Sql:
     held = builder.bind(f"trunc({number})")
-    digits = f"lower(hex(toUInt64(abs(ifNull({held}, 0)))))"
+    digits = f"lower(hex(accurateCastOrNull(abs({held}), 'UInt64')))"
     digits = f"if({held} = 0, '0', trimLeft({digits}, '0'))"
     made = f"concat(if({held} < 0, '-0x', '0x'), {digits})"
     return Sql("text", f"if(abs({held}) < 18446744073709551616., {made}, NULL)")
