@@ -102,7 +102,7 @@ def test_a_wrong_question_is_told_what_is_wrong(filled, path, status, code):
 def test_hostile_text_is_data(filled):
     """What is typed into the search never becomes SQL."""
     for text in ["'; DROP TABLE logs --", "\\", "\t\n", "{q0:String}", "%_", "\0", "a" * 5000]:
-        assert filled.rows(json.dumps(f"x{text}", ensure_ascii=False)) == []
+        assert filled.rows(json.dumps(f"unheard{text}", ensure_ascii=False)) == []
         assert filled.rows(f'k="{text}"'.replace("\\", "\\\\")) == []
 
 
