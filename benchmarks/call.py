@@ -87,6 +87,11 @@ def main() -> int:
     bytes_each = statistics.median(row["bytes"] for row in results["clerestory (memory)"])
     print(f"\n4 threads against 1, CPU per call: {threads:.2f} (at most 1.3)")
     print(f"memory per queued record: {bytes_each:.0f} B (at most 400)")
+    print(f"\n{'':30} {'objects the collector sees, a call':>36} {'longest pause':>14}")
+    for name, rows in results.items():
+        objects = statistics.median(row["objects"] for row in rows)
+        pause_ns = statistics.median(row["pause"] for row in rows)
+        print(f"{name:30} {objects:36.3f} {pause_ns / 1000:11.0f} us")
     return 0 if reached else 1
 
 

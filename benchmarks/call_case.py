@@ -206,6 +206,29 @@ def in_threads(call, calls, threads):
     return statistics.median(figures)
 
 
+class Pauses:
+    """Times the collector's runs, and counts the objects it has to look at."""
+
+    def __enter__(self):
+        self.longest_ns = self._started = 0
+        gc.callbacks.append(self._note)
+        gc.collect()
+        self._before = len(gc.get_objects())
+        self.longest_ns = 0
+        return self
+
+    def _note(self, phase, _told):
+        now = time.perf_counter_ns()
+        if phase == "start":
+            self._started = now
+        else:
+            self.longest_ns = max(self.longest_ns, now - self._started)
+
+    def __exit__(self, *_error):
+        gc.callbacks.remove(self._note)
+        self.objects = len(gc.get_objects()) - self._before
+
+
 def main():
     case, calls = sys.argv[1], int(sys.argv[2])
     log, call, lines = globals()[case]()
@@ -214,11 +237,12 @@ def main():
     empty = loop_ns(calls)
     gc.collect()
     figure = statistics.median(cpu_ns(call, calls) for _ in range(3)) - empty
-    walls = []
-    for i in range(calls):
-        start = time.perf_counter_ns()
-        call(i)
-        walls.append(time.perf_counter_ns() - start)
+    walls = [0] * calls
+    with Pauses() as pauses:
+        for i in range(calls):
+            start = time.perf_counter_ns()
+            call(i)
+            walls[i] = time.perf_counter_ns() - start
     walls.sort()
     off = cpu_ns(lambda i: log.debug("nothing", order=i, sku="abc", amount=1.5), calls) - empty
     threads4 = in_threads(call, calls // 4, 4) - empty if case.startswith("ours") else 0
@@ -232,6 +256,8 @@ def main():
                 "p999": walls[int(calls * 0.999)],
                 "off": off,
                 "threads4": threads4,
+                "objects": pauses.objects / calls,
+                "pause": pauses.longest_ns,
                 "bytes": statistics.mean(len(line) + 1 for line in made[:1000]),
             }
         ),

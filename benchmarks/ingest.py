@@ -1,10 +1,11 @@
 """How fast the server takes records in, how much disk they take, how fast they are found.
 
-    python benchmarks/ingest.py --records 4000000
+    python benchmarks/ingest.py --records 5000000
 
-Starts a server in a process of its own, sends bodies that were encoded beforehand over six
-keep-alive connections, OTLP in protobuf and our own lines, half of the records each, then asks.
-CPU is the server's alone. Merges run all the time, so a long run shows their cost, too.
+Starts a server in a process of its own, sends bodies over six keep-alive connections, half of the
+records as OTLP in protobuf and half as our own lines, then asks. The records are 24 hours in the
+order of time; 40 bodies are encoded beforehand, and before each sending their times are written
+anew. CPU is the server's alone. Merges run all the time, so a long run shows their cost, too.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import http.client
 import json
 import os
 import random
+import struct
 import sys
 import threading
 import time
@@ -22,6 +24,8 @@ from tests.support.server import ServerProcess
 
 PER_REQUEST = 8000
 CONNECTIONS = 6
+POOL = 40
+FIXED64 = struct.Struct("<Q").pack
 DAY_NS = 86_400 * 10**9
 TEMPLATES = [
     "smtp timeout while sending order {} to warehouse",
@@ -129,7 +133,6 @@ def send(server, jobs, lock, failures):
 
 def run(server, name, jobs, count):
     lock, failures = threading.Lock(), []
-    jobs = iter(jobs)
     pid = server.process.pid
     started, cpu = time.perf_counter(), cpu_s(pid)
     threads = [
@@ -149,24 +152,56 @@ def run(server, name, jobs, count):
     )
 
 
-def bodies_of(chance, kind, count, start_ns, step_ns):
-    """Yield pre-encoded requests; a pool of 40 bodies is used again and again."""
+class Body:
+    """A request encoded once, whose times can be written anew.
+
+    Attributes:
+        size: Its length in bytes.
+    """
+
+    def __init__(self, path, headers, content, times, encode):
+        self.path, self.headers, self.size = path, headers, len(content)
+        self._content, self._encode = bytearray(content), encode
+        self._places = []
+        place = 0
+        for at_ns in times:
+            place = content.index(encode(at_ns), place)
+            self._places.append(place)
+
+    def at(self, start_ns, step_ns):
+        """Return the request with its records `step_ns` apart, from `start_ns` on."""
+        content, encode = self._content.copy(), self._encode
+        for index, place in enumerate(self._places):
+            at_ns = encode(start_ns + index * step_ns)
+            content[place : place + len(at_ns)] = at_ns
+        return self.path, self.headers, bytes(content)
+
+
+def pool_of(chance, kind, start_ns, step_ns):
+    """Return 40 requests of one kind."""
     pool = []
-    for index in range(min(40, count // PER_REQUEST)):
+    for index in range(POOL):
         service = SERVICES[index % len(SERVICES)]
-        group = list(
-            records(chance, start_ns + index * step_ns * PER_REQUEST, step_ns, PER_REQUEST)
-        )
+        group = list(records(chance, start_ns, step_ns, PER_REQUEST))
+        times = [one["timestamp"] for one in group]
         if kind == "lines":
             resource = "%7B%22service.name%22%3A%22" + service + "%22%7D"
             headers = {"Content-Type": "application/x-ndjson", "Clerestory-Resource": resource}
-            pool.append(("/v1/records", headers, lines_body(group)))
+            body = Body("/v1/records", headers, lines_body(group), times, b"%d".__mod__)
         else:
             headers = {"Content-Type": "application/x-protobuf"}
-            pool.append(("/v1/logs", headers, otlp_body(group, service)))
-    size = sum(len(body) for _, _, body in pool) / len(pool) / PER_REQUEST
+            body = Body("/v1/logs", headers, otlp_body(group, service), times, FIXED64)
+        pool.append(body)
+    size = sum(body.size for body in pool) / len(pool) / PER_REQUEST
     print(f"{kind}: {size:.0f} bytes a record as sent")
-    return [pool[index % len(pool)] for index in range(count // PER_REQUEST)]
+    return pool
+
+
+def jobs_of(pool, requests, start_ns, step_ns):
+    """Yield `requests` requests, each later than the one before."""
+    for index in range(requests):
+        begin_ns = start_ns + index * PER_REQUEST * step_ns
+        yield pool[index % len(pool)].at(begin_ns, step_ns)
 
 
 def ask(server, trace):
@@ -193,15 +228,19 @@ def ask(server, trace):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=1_000_000)
-    count = parser.parse_args().records // 2
+    requests = parser.parse_args().records // 2 // PER_REQUEST
     chance = random.Random(7)
-    start_ns = time.time_ns() - DAY_NS + 10**9
-    step_ns = DAY_NS // 40 // PER_REQUEST
-    work = {kind: bodies_of(chance, kind, count, start_ns, step_ns) for kind in ("otlp", "lines")}
-    trace = json.loads(work["lines"][0][2].split(b"\n")[0])["trace_id"]
+    step_ns = DAY_NS // (2 * requests * PER_REQUEST)
+    start_ns = {"otlp": time.time_ns() - DAY_NS + 10**9}
+    start_ns["lines"] = start_ns["otlp"] + requests * PER_REQUEST * step_ns
+    pools = {kind: pool_of(chance, kind, at, step_ns) for kind, at in start_ns.items()}
+    trace = json.loads(pools["lines"][0].at(start_ns["lines"], step_ns)[2].split(b"\n")[0])[
+        "trace_id"
+    ]
     with ServerProcess() as server:
-        for kind, jobs in work.items():
-            run(server, kind, jobs, len(jobs) * PER_REQUEST)
+        for kind, pool in pools.items():
+            jobs = jobs_of(pool, requests, start_ns[kind], step_ns)
+            run(server, kind, jobs, requests * PER_REQUEST)
         status = server.get("/api/v1/status")
         print(
             f"{status['store_bytes'] / status['total_records']:.1f} bytes/record on disk, "

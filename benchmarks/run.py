@@ -14,7 +14,7 @@ BENCHMARKS = {
     "startup.py": ([], ["--runs", "5"]),
     "call.py": ([], ["--rounds", "3"]),
     "latency.py": ([], ["--records", "3000"]),
-    "ingest.py": (["--records", "4000000"], ["--records", "400000"]),
+    "ingest.py": (["--records", "5000000"], ["--records", "400000"]),
     "delivery.py": ([], ["--rounds", "2"]),
     "otlp_export.py": ([], ["--rounds", "2"]),
     "overhead.py": ([], ["--rounds", "1"]),

@@ -24,6 +24,7 @@ _ESCAPE: Final = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\[^u]"
 )
+_MAYBE_SURROGATE: Final = re.compile(rb"\\u[dD]")
 _SPOOL: Final = re.compile(r"[0-9a-zA-Z_-]+")
 
 
@@ -38,7 +39,8 @@ def clean_lines(body: bytes) -> bytes:
             body.decode()
         except UnicodeDecodeError:
             body = body.decode("utf-8", "replace").encode()
-    if b"\\ud" in body or b"\\uD" in body:
+    # one byte is sought five times as fast as three
+    if b"\\" in body and _MAYBE_SURROGATE.search(body):
         body = _ESCAPE.sub(_whole_escape, body)
     return body
 

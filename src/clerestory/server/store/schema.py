@@ -5,6 +5,9 @@
 `fresh` holds the rows of the commit that is under way: they are decoded into it once, and from
 there go to `logs`, to `rejected` and to the live tails.
 
+The order of `logs` is the one that pages read in, so the newest rows are read, not sought. Its
+granules and blocks are small, because a row that an attribute finds costs the reading of a granule.
+
 `log_group` and `log_stream` say where PutLogEvents put an event, and `raw` is its message byte for
 byte; they are empty in the records of our own road. `ingested` is when the server took it.
 
@@ -53,9 +56,9 @@ CREATE TABLE IF NOT EXISTS logs (
   INDEX ix_values  mapValues(attrs) TYPE bloom_filter(0.01)  GRANULARITY 1,
   INDEX ix_trace   trace_id         TYPE bloom_filter(0.001) GRANULARITY 1,
   INDEX ix_seq     seq              TYPE minmax              GRANULARITY 1
-) ENGINE = MergeTree PARTITION BY toDate(ts) ORDER BY ts
-SETTINGS index_granularity = 2048, fsync_after_insert = 1, fsync_part_directory = 1,
-  min_parts_to_merge_at_once = 10
+) ENGINE = MergeTree PARTITION BY toDate(ts) PRIMARY KEY ts ORDER BY (ts, spool, seq)
+SETTINGS index_granularity = 1024, min_compress_block_size = 32768,
+  fsync_after_insert = 1, fsync_part_directory = 1, min_parts_to_merge_at_once = 10
 """
 
 _REJECTED: Final = """

@@ -17,8 +17,8 @@ import secrets
 import tempfile
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +75,20 @@ class _Claim:
     after: int
     duplicate: int
     body: bytes
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What became of a claim's rows: their count, how many were refused, the first's number."""
+
+    count: int = 0
+    refused: int = 0
+    first: int = 2**64
+
+    def add(self, count: int, refused: int, first: int) -> None:
+        self.count += count
+        self.refused += refused
+        self.first = min(self.first, first)
 
 
 class Writer:
@@ -234,31 +248,43 @@ class Writer:
         self._decode_otlp([c for c in claims if c.batch.kind is Kind.OTLP], arrival)
         for kind, select in _EVENT_SELECTS.items():
             self._decode_events([c for c in claims if c.batch.kind is kind], select, arrival)
-        by_spool, in_parts = self._decoded()
+        tallies, in_parts = self._decoded(claims)
         if in_parts or sum(len(claim.body) for claim in claims) > PART_BYTES_MAX:
             self._insert_noted(claims, arrival)
         else:
             self._insert()
         self._watermarks.update(marks)
         self.counters.commits += 1
-        self._answer(claims, by_spool)
+        self._answer(claims, tallies)
         if self.on_commit is not None:
             self.on_commit(self._connection)
 
-    def _decoded(self) -> tuple[dict[str, tuple[int, int, int]], bool]:
-        """Return rows, rejected rows and first number by spool, and whether it takes several parts.
+    def _decoded(self, claims: list[_Claim]) -> tuple[list[_Tally], bool]:
+        """Return what became of each claim, and whether storing it takes several parts.
 
-        Rejected lines go to a table of their own, so a commit with some takes several, too.
+        Requests that were decoded together are counted together, with the first. Rejected lines
+        go to a table of their own, so a commit with some takes several parts, too.
         """
+        counted: dict[str, list[tuple[int, _Tally]]] = {}
+        tallies = [_Tally() for _ in claims]
+        for claim, tally in zip(claims, tallies, strict=True):
+            of_spool = counted.setdefault(claim.spool, [])
+            if claim.body and (claim.batch.kind is Kind.RECORDS or not of_spool):
+                of_spool.append((claim.first, tally))
+        starts = sorted({first for of_spool in counted.values() for first, _ in of_spool})
         rows = self._connection.rows(
             "SELECT spool, count(), countIf(reason != ''), min(seq), "
-            "toString(toDate(min(ts))), toString(toDate(max(ts))) FROM fresh GROUP BY spool"
+            "toString(toDate(min(ts))), toString(toDate(max(ts))) FROM fresh "
+            f"GROUP BY spool, roundDown(seq, CAST({starts or [0]}, 'Array(UInt64)'))"
         )
-        by_spool = {str(spool): (int(n), int(r), int(f)) for spool, n, r, f, _, _ in rows}
+        for spool, count, refused, first, *_ in rows:
+            of_spool = counted[spool]
+            place = bisect_right(of_spool, int(first), key=lambda one: one[0])
+            of_spool[max(place, 1) - 1][1].add(int(count), int(refused), int(first))
         days = {day for row in rows for day in row[4:]}
-        refused = sum(counts[1] for counts in by_spool.values())
-        count = sum(counts[0] for counts in by_spool.values())
-        return by_spool, len(days) > 1 or refused > 0 or count > PART_ROWS_MAX
+        refused = sum(tally.refused for tally in tallies)
+        count = sum(tally.count for tally in tallies)
+        return tallies, len(days) > 1 or refused > 0 or count > PART_ROWS_MAX
 
     def _insert(self) -> None:
         self._connection.run(
@@ -296,14 +322,13 @@ class Writer:
     def _decode(self, claims: list[_Claim], arrival: int) -> None:
         if not claims:
             return
-        rows = b"".join(
+        rows = (
             part
             for claim in claims
             for part in (
-                _binary(claim.batch.resource),
-                _binary(claim.spool.encode()),
-                claim.first.to_bytes(8, "little"),
-                _binary(claim.body),
+                _binary(claim.batch.resource) + _binary(claim.spool.encode()),
+                claim.first.to_bytes(8, "little") + _varint(len(claim.body)),
+                claim.body,
             )
         )
         line_bytes_max, fields_max = self._limits
@@ -318,8 +343,7 @@ class Writer:
             return
         spool = claims[0].spool.encode()
         identity = b"\xc0\x3e" + _varint(claims[0].first) + b"\xca\x3e" + _binary(spool)
-        body = b"".join([identity, *(claim.body for claim in claims)])
-        with _file_of(body) as path:
+        with _file_of([identity, *(claim.body for claim in claims)]) as path:
             try:
                 select = decode.otlp_select(path)
                 self._connection.run(f"{_FRESH} {select}", {"arrival": arrival})
@@ -332,10 +356,10 @@ class Writer:
         if not claims:
             return
         encode = msgspec.msgpack.encode
-        rows = b"".join(
+        rows = (
             part
             for claim in claims
-            for part in (encode(claim.spool), encode(claim.first), claim.body)
+            for part in (encode(claim.spool) + encode(claim.first), claim.body)
         )
         with _file_of(rows) as path:
             sql = select(path, fields_max=self._limits[1])
@@ -348,25 +372,11 @@ class Writer:
             {"at": arrival // 1_000_000},
         )
 
-    def _answer(self, claims: list[_Claim], by_spool: dict[str, tuple[int, int, int]]) -> None:
-        sharing = Counter(claim.spool for claim in claims)
-        for claim in claims:
-            if claim.batch.kind is not Kind.RECORDS or sharing[claim.spool] == 1:
-                # requests that were decoded together are counted together, with the first
-                count, refused, first = by_spool.pop(claim.spool, (0, 0, 0))
-            else:
-                count, refused, first = self._counted(claim)
-            first_id = f"{claim.spool}:{first}" if count else ""
-            self._complete(claim, Stored(count - refused, claim.duplicate, refused, first_id))
-
-    def _counted(self, claim: _Claim) -> tuple[int, int, int]:
-        found = self._connection.rows(
-            "SELECT count(), countIf(reason != ''), min(seq) FROM fresh "
-            "WHERE spool = {spool:String} AND seq >= {first:UInt64} AND seq < {after:UInt64}",
-            {"spool": claim.spool, "first": claim.first, "after": claim.after},
-        )
-        count, refused, first = found[0]
-        return int(count), int(refused), int(first)
+    def _answer(self, claims: list[_Claim], tallies: list[_Tally]) -> None:
+        for claim, tally in zip(claims, tallies, strict=True):
+            first_id = f"{claim.spool}:{tally.first}" if tally.count else ""
+            stored = tally.count - tally.refused
+            self._complete(claim, Stored(stored, claim.duplicate, tally.refused, first_id))
 
     def _complete(self, claim: _Claim, stored: Stored) -> None:
         self.counters.stored += stored.stored
@@ -399,17 +409,18 @@ def _binary(content: bytes) -> bytes:
 
 
 @contextmanager
-def _file_of(content: bytes) -> Iterator[str]:
-    """Lend the path of a file with `content`, in memory where the system has such files."""
+def _file_of(parts: Iterable[bytes]) -> Iterator[str]:
+    """Lend the path of a file of `parts`, in memory where the system has such files."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("clerestory")
         path = f"/proc/self/fd/{descriptor}"
     else:
         descriptor, path = tempfile.mkstemp(prefix="clerestory-")
     try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        for part in parts:
+            view = memoryview(part)
+            while view:
+                view = view[os.write(descriptor, view) :]
         yield path
     finally:
         os.close(descriptor)
