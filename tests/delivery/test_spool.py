@@ -116,9 +116,11 @@ def test_delivered_segments_are_used_again(tmp_path):
         if number % 20 == 0:
             seen += [n for batch in read_all(spool, cursor) for n in numbers(batch.lines)]
             spool.maintain()
+    assert spool.records == 2000
     seen += [n for batch in read_all(spool, cursor) for n in numbers(batch.lines)]
 
     assert seen == list(range(2000))
+    assert spool.records == 2000
     assert len(list(spool.path.glob("*.seg"))) <= 3
 
 

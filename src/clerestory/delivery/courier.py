@@ -222,7 +222,7 @@ class Courier:
         self._cursor.advance(self._reader.place_after(taken))
 
     def _send(self, batch: Batch) -> Receipt | None:
-        if not batch.lines.strip(b"\n"):
+        if not batch.lines or batch.lines.isspace():
             return None  # the selection left nothing of it
         begin = time.perf_counter()
         try:

@@ -14,13 +14,13 @@ from __future__ import annotations
 import itertools
 import re
 import string
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from clerestory.process.encode import decode, encode
 from clerestory.wire.line import RESERVED
+from clerestory.wire.slices import slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -191,7 +191,6 @@ _CARD_RUNS: Final = (
 # is one such run; a piece with no more runs than lines holds no card.
 _RUN_MAP: Final = bytes(48 if byte in b"0123456789 -" else 46 for byte in range(256))
 _RUN: Final = b"0" * 13
-_PIECE_BYTES: Final = 32768
 _ZEROED: Final = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
 _VARIED_PIECES: Final = 30
 _CARD_BYTES: Final = re.compile(rb"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.,}\]])")
@@ -264,21 +263,21 @@ class ValueRules:
         """Return whole lines with the secrets in them masked; their number stays the same."""
         if not self.enabled:
             return chunk
+        masked = False
         parts = []
-        done = 0
-        while done < len(chunk):
-            end = chunk.find(b"\n", done + _PIECE_BYTES) + 1 or len(chunk)
-            parts.append(self._piece(chunk[done:end]))
-            done = end
-            time.sleep(0)  # let the program run: a courier is in no hurry
-        return b"".join(parts)
+        for piece in slices(chunk):
+            part = self._piece(piece)
+            masked = masked or part is not piece
+            parts.append(part)
+        return b"".join(parts) if masked else chunk
 
     def _piece(self, piece: bytes) -> bytes:
-        lines = [line for line in piece.split(b"\n") if line]
-        kinds = self._kinds(lines)
+        rows = (piece if self._varied else piece.translate(_ZEROED)).split(b"\n")
+        lines = len(rows) - rows.count(b"")
+        kinds = self._kinds(rows, lines)
         if kinds is not None and not _secret_lines(b"\n".join(kinds) + b"\n", len(kinds)):
             return piece
-        starts = _secret_lines(piece, len(lines))
+        starts = _secret_lines(piece, lines)
         if not starts:
             return piece
         parts: list[bytes] = []
@@ -290,17 +289,22 @@ class ValueRules:
         parts.append(piece[done:])
         return b"".join(parts)
 
-    def _kinds(self, lines: list[bytes]) -> set[bytes] | None:
+    def _kinds(self, rows: list[bytes], lines: int) -> set[bytes] | None:
         """Return one line of each kind that differs in more than digits; None for too many kinds.
 
         Every hint and every look reads all digits alike, so what holds for one line of a kind
         holds for the others. Where most lines differ, it is not tried again for a while.
+
+        Args:
+            rows: Lines, all their digits zero.
+            lines: How many are not empty.
         """
         if self._varied > 0:
             self._varied -= 1
             return None
-        kinds = {line.translate(_ZEROED) for line in lines}
-        if 2 * len(kinds) > len(lines):
+        kinds = set(rows)
+        kinds.discard(b"")
+        if 2 * len(kinds) > lines:
             self._varied = _VARIED_PIECES
             return None
         return kinds

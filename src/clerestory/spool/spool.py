@@ -240,7 +240,8 @@ class Spool:
         return segment.sealed and place.offset >= segment.end()
 
     def _let_go(self, segment: Segment) -> None:
-        self._retired_lines += segment.lines()
+        if not self._cursors:
+            self._retired_lines += segment.lines()
         if self._spare is not None or not self._ships:  # an agent may still read it
             segment.close(unlink=True)
             return
@@ -320,7 +321,11 @@ class Spool:
     @property
     def records(self) -> int:
         """Lines appended so far."""
-        return self._retired_lines + sum(one.lines() for one in list(self.segments.values()))
+        segments = list(self.segments.values())
+        if not self._cursors:
+            return self._retired_lines + sum(one.lines() for one in segments)
+        cursor = max(self._cursors, key=lambda one: one.place)
+        return cursor.place.number + sum(self._untaken(cursor, one) for one in segments)
 
     def _behind(self, cursor: Cursor, segments: list[Segment]) -> int:
         return sum(segment.end() - self._taken(cursor, segment) for segment in segments)

@@ -23,7 +23,7 @@ from clerestory.transport.exchange import Exchange
 from clerestory.transport.sigv4 import Credentials, Scope, Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from clerestory.transport.exchange import Answer
 
@@ -278,7 +278,7 @@ class AwsService:
         """The region in force, `*` before the first call."""
         return self._ready[1].scope.region if self._ready else self._options.region or "*"
 
-    def call(self, target: str, body: bytes, content_type: str) -> Answer:
+    def call(self, target: str, body: bytes | Sequence[bytes], content_type: str) -> Answer:
         """Send one request and return its answer, whatever its status.
 
         A signature that the receiver's clock disagrees with, and one of expired credentials, are
@@ -286,7 +286,7 @@ class AwsService:
 
         Args:
             target: Value of `X-Amz-Target`.
-            body: JSON.
+            body: JSON, perhaps in parts.
             content_type: As the service wants it.
 
         Raises:

@@ -25,7 +25,7 @@ from clerestory.model.errors import ConfigurationError, RetryError
 from clerestory.transport.compression import GZIP_FROM_BYTES, gzip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     Signer = Callable[[str, str, Mapping[str, str], bytes], Mapping[str, str]]
 
@@ -118,7 +118,7 @@ class Exchange:
 
     def send(
         self,
-        body: bytes,
+        body: bytes | Sequence[bytes],
         *,
         target: str = "",
         method: str = "POST",
@@ -128,7 +128,7 @@ class Exchange:
         """Send a request and return its answer, whatever its status.
 
         Args:
-            body: As it is before compression.
+            body: As it is before compression; in parts where it is made of many.
             target: Path and query, added to the path of the address.
             method: HTTP method.
             headers: Further headers.
@@ -138,20 +138,27 @@ class Exchange:
         Raises:
             RetryError: No whole answer came.
         """
-        answer = self._send(body, target, method, dict(headers or {}), sign)
+        parts = (body,) if isinstance(body, bytes) else body
+        answer = self._send(parts, target, method, dict(headers or {}), sign)
         if self.compress and _refuses_encoding(answer):
             self.compress = False
-            return self._send(body, target, method, dict(headers or {}), sign)
+            return self._send(parts, target, method, dict(headers or {}), sign)
         return answer
 
     def _send(
-        self, body: bytes, target: str, method: str, headers: dict[str, str], sign: Signer | None
+        self,
+        parts: Sequence[bytes],
+        target: str,
+        method: str,
+        headers: dict[str, str],
+        sign: Signer | None,
     ) -> Answer:
-        if self.compress and len(body) >= GZIP_FROM_BYTES:
-            packed = gzip(body)
-            if len(packed) < len(body):
-                body = packed
-                headers["Content-Encoding"] = "gzip"
+        size = sum(map(len, parts))
+        body = gzip(parts) if self.compress and size >= GZIP_FROM_BYTES else b""
+        if body and len(body) < size:
+            headers["Content-Encoding"] = "gzip"
+        else:
+            body = b"".join(parts)
         headers["Host"] = self.host_header
         headers.setdefault("User-Agent", "clerestory")
         path = self.path + target or "/"

@@ -19,7 +19,7 @@ from clerestory.transport.answers import settle
 from clerestory.transport.aws import error_code
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from clerestory.transport.aws import AwsService
     from clerestory.transport.exchange import Answer
@@ -117,7 +117,7 @@ class LogGroups:
         self._tags = dict(tags)
         self._retention_due: set[str] = set()
 
-    def put(self, place: LogPlace, body: bytes) -> bytes:
+    def put(self, place: LogPlace, body: Sequence[bytes]) -> bytes:
         """Put a body of PutLogEvents and return the body of the answer.
 
         Raises:
@@ -179,7 +179,7 @@ class LogGroups:
         self._settle(answer, "PutRetentionPolicy", group)
         self._retention_due.discard(group)
 
-    def _call(self, operation: str, body: bytes) -> Answer:
+    def _call(self, operation: str, body: bytes | Sequence[bytes]) -> Answer:
         return self._service.call(_TARGET + operation, body, _TYPE)
 
     def _settle(self, answer: Answer, operation: str, group: str) -> None:

@@ -26,9 +26,13 @@ def joined(rows):
     return b"".join(row + b"\n" for row in rows)
 
 
+def messages_of(events):
+    return [json.loads(one)["message"] for one in events.each()]
+
+
 def of_size(size, number):
     """Return a line whose message is so many bytes long."""
-    overhead = len(wire.cut(joined([line(message="")]), number, FORM)[1].messages[0])
+    overhead = len(messages_of(wire.cut(joined([line(message="")]), number, FORM)[1])[0])
     return line(message="x" * (size - overhead))
 
 
@@ -43,7 +47,7 @@ def test_golden_bytes():
     taken, events = wire.cut(joined(rows), 7, form)
 
     assert taken == 2
-    assert wire.body("g", "s", events) == (
+    assert b"".join(wire.body("g", "s", events)) == (
         b'{"logGroupName":"g","logStreamName":"s","logEvents":['
         b'{"timestamp":1795314823428,"message":"{\\"timestamp\\":\\"2026-11-22T02:33:43.428724290Z\\",'
         b'\\"level\\":\\"INFO\\",\\"logger\\":\\"s\\",'
@@ -74,11 +78,11 @@ def test_the_body_is_that_of_boto3():
         logStreamName="s",
         logEvents=[
             {"timestamp": int(moment), "message": message}
-            for moment, message in zip(events.times, events.messages, strict=True)
+            for moment, message in zip(events.times, messages_of(events), strict=True)
         ],
     )
 
-    assert json.loads(wire.body("g", "s", events)) == json.loads(made[0].body)
+    assert json.loads(b"".join(wire.body("g", "s", events))) == json.loads(made[0].body)
     assert made[0].headers["X-Amz-Target"] == b"Logs_20140328.PutLogEvents"
     assert made[0].headers["Content-Type"] == b"application/x-amz-json-1.1"
 
@@ -106,7 +110,7 @@ def test_any_record_comes_back_whole(records):
     ]
 
     taken, events = wire.cut(joined(rows), 3, FORM)
-    sent = json.loads(wire.body("g", "s", events))["logEvents"]
+    sent = json.loads(b"".join(wire.body("g", "s", events)))["logEvents"]
 
     assert taken == len(rows)
     for number, event in enumerate(sent):
@@ -117,6 +121,23 @@ def test_any_record_comes_back_whole(records):
         assert shown.pop("timestamp").startswith("2026-11-22T02:33:43.")
         made.pop("timestamp")
         assert shown == made
+
+
+def test_a_large_batch_is_cut_as_its_lines_are_one_by_one():
+    """Slices meet in the middle; letters of any alphabet and odd lines stand among the others."""
+    rows = [line(MS + n, f'größe {n} "q"\\n' * (n % 40), path="C:\\x", n=n) for n in range(900)]
+    rows[300] = b'{"timestamp":1795314823428724290,"message":"bad \xff"}'
+    rows[301] = b""
+    rows[600] = line(MS + 600, "mine", _cid="own")
+
+    taken, events = wire.cut(joined(rows), 5, FORM)
+
+    alone = [wire.cut(joined([row]), 5 + n, FORM)[1] for n, row in enumerate(rows)]
+    assert taken == len(rows)
+    assert len(joined(rows)) > 5 * 32_768
+    assert list(events.indices) == [n for n in range(900) if n != 301]
+    assert messages_of(events) == [text for one in alone for text in messages_of(one)]
+    assert events.times == [moment for one in alone for moment in one.times]
 
 
 _TIMES = st.sampled_from(
@@ -136,7 +157,7 @@ def test_whatever_lines_hold_requests_keep_to_the_limits(rows, text):
     while lines:
         taken, events = wire.cut(lines, first, form)
         events, _ = wire.set_aside(events.by_time(), MS)
-        sent = json.loads(wire.body("g", "s", events))["logEvents"]
+        sent = json.loads(b"".join(wire.body("g", "s", events)))["logEvents"]
 
         assert taken >= 1
         assert sum(len(event["message"].encode()) + 26 for event in sent) <= 2000 * 3
@@ -162,17 +183,17 @@ def test_an_odd_line_harms_no_other(row):
     taken, events = wire.cut(joined([line(), row, line(MS + 1)]), 0, FORM)
 
     assert taken == 3
-    assert json.loads(events.messages[0])["_cid"] == f"{SPOOL}:0"
-    assert json.loads(events.messages[2])["_cid"] == f"{SPOOL}:2"
+    assert json.loads(messages_of(events)[0])["_cid"] == f"{SPOOL}:0"
+    assert json.loads(messages_of(events)[2])["_cid"] == f"{SPOOL}:2"
     assert all(len(moment) >= 13 for moment in events.times)
-    json.loads(wire.body("g", "s", events))
+    json.loads(b"".join(wire.body("g", "s", events)))
 
 
 def test_a_line_of_another_century_goes_alone():
     """Its neighbours must not fall to the limit of 24 hours."""
     taken, events = wire.cut(joined([line(), b'{"timestamp":12,"message":"m"}']), 0, FORM)
 
-    assert (taken, len(events.messages)) == (1, 1)
+    assert (taken, len(messages_of(events))) == (1, 1)
     assert wire.cut(b'{"timestamp":12,"message":"m"}\n', 0, FORM)[1].times == ["0000000000000"]
 
 
@@ -189,7 +210,7 @@ def test_a_field_named_like_ours_is_kept():
 
     _, events = wire.cut(joined([line(service="mine"), line()]), 0, form)
 
-    assert [json.loads(message)["service"] for message in events.messages] == ["mine", "shop"]
+    assert [json.loads(message)["service"] for message in messages_of(events)] == ["mine", "shop"]
 
 
 def test_filtered_lines_keep_the_numbers_of_the_others():
@@ -198,7 +219,7 @@ def test_filtered_lines_keep_the_numbers_of_the_others():
 
     assert taken == 5
     assert list(events.indices) == [1, 3]
-    assert json.loads(events.messages[1])["_cid"] == f"{SPOOL}:13"
+    assert json.loads(messages_of(events)[1])["_cid"] == f"{SPOOL}:13"
 
 
 def test_only_filtered_lines_are_settled_without_an_event():
@@ -218,7 +239,7 @@ def test_a_request_of_exactly_1_048_576_bytes_is_one():
     taken, events = cut_sizes([half, half])
 
     assert taken == 2
-    assert sum(len(one.encode()) for one in events.messages) + 2 * 26 == 1_048_576
+    assert sum(len(one.encode()) for one in messages_of(events)) + 2 * 26 == 1_048_576
 
 
 def test_one_byte_more_is_two():
@@ -228,7 +249,7 @@ def test_one_byte_more_is_two():
     taken, events = cut_sizes([half, half + 1])
 
     assert taken == 1
-    assert len(events.messages) == 1
+    assert len(messages_of(events)) == 1
 
 
 def test_bytes_are_counted_not_characters():
@@ -248,7 +269,7 @@ def test_a_request_has_at_most_10_000_events(count, expected):
     taken, events = wire.cut(joined([short] * count), 0, wire.Form(spool_id=SPOOL, text=True))
 
     assert taken == expected
-    assert len(events.messages) == expected
+    assert len(messages_of(events)) == expected
 
 
 @pytest.mark.parametrize(("span_ms", "expected"), [(DAY_MS, 3), (DAY_MS + 1, 2)])
@@ -276,7 +297,7 @@ def test_events_are_ordered_by_time_and_then_by_number():
     _, events = wire.cut(joined(rows), 0, FORM)
     ordered = events.by_time()
 
-    assert [json.loads(m)["message"] for m in ordered.messages] == ["a", "b1", "b2", "c"]
+    assert [json.loads(m)["message"] for m in messages_of(ordered)] == ["a", "b1", "b2", "c"]
     assert list(ordered.indices) == [1, 2, 3, 0]
 
 
@@ -312,24 +333,24 @@ def test_what_cloudwatch_would_reject_is_set_aside(ms, reason):
     kept, aside = wire.set_aside(events, MS)
 
     assert aside == ([(0, reason)] if reason else [])
-    assert len(kept.messages) == (0 if reason else 1)
+    assert len(messages_of(kept)) == (0 if reason else 1)
 
 
 def test_a_message_of_exactly_the_limit_goes_as_it_is():
     """Not a byte is cut that AWS would have taken."""
     _, events = cut_sizes([wire.MESSAGE_BYTES_MAX])
 
-    assert len(events.messages[0]) == 1_048_550
-    assert "_truncated_bytes" not in json.loads(events.messages[0])
+    assert len(messages_of(events)[0]) == 1_048_550
+    assert "_truncated_bytes" not in json.loads(messages_of(events)[0])
 
 
 def test_a_longer_message_is_shortened_and_says_so():
     """By one byte, and still valid JSON with its identity."""
     taken, events = cut_sizes([wire.MESSAGE_BYTES_MAX + 1, 200])
 
-    shown = json.loads(events.messages[0])
+    shown = json.loads(messages_of(events)[0])
     assert taken == 1
-    assert len(events.messages[0]) <= 1_048_550
+    assert len(messages_of(events)[0]) <= 1_048_550
     assert shown["_cid"] == f"{SPOOL}:0"
     assert shown["_truncated_bytes"] > 0
 
@@ -338,7 +359,7 @@ def test_a_300_kb_message_goes_whole():
     """The limit was 256 KB once, and other libraries still cut there."""
     _, events = wire.cut(joined([line(message="x" * 300_000)]), 0, FORM)
 
-    assert json.loads(events.messages[0])["message"] == "x" * 300_000
+    assert json.loads(messages_of(events)[0])["message"] == "x" * 300_000
 
 
 def test_a_formatted_text_is_the_whole_message():
@@ -346,7 +367,7 @@ def test_a_formatted_text_is_the_whole_message():
     row = line(message='[x] "quoted"\n  second line\té')[:-1] + wire.TEXT_MARK
 
     _, events = wire.cut(joined([row, line()]), 0, FORM)
-    sent = json.loads(wire.body("g", "s", events))["logEvents"]
+    sent = json.loads(b"".join(wire.body("g", "s", events)))["logEvents"]
 
     assert sent[0]["message"] == '[x] "quoted"\n  second line\té'
     assert json.loads(sent[1]["message"])["message"] == "m"
@@ -359,8 +380,8 @@ def test_a_text_is_never_empty_nor_too_long(message):
 
     _, events = wire.cut(joined([line(message=message)]), 0, form)
 
-    assert 1 <= len(events.messages[0]) <= wire.MESSAGE_BYTES_MAX
-    events.messages[0].encode()
+    assert 1 <= len(messages_of(events)[0]) <= wire.MESSAGE_BYTES_MAX
+    messages_of(events)[0].encode()
 
 
 def test_rejected_ranges_name_exactly_their_lines():

@@ -3,8 +3,8 @@
     batch -> [cloudwatch] -> AwsService
 
 Each message is the record with its time as ISO text, the service and the host it is from, and its
-identity `_cid`, by which an event that came twice can be told. Records are cut at fixed places, not
-parsed.
+identity `_cid`, by which an event that came twice can be told. Records are not parsed: a batch is
+escaped as one string and then cut at fixed places.
 
 Limits: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
 
@@ -23,9 +23,10 @@ import msgspec
 
 from clerestory.wire.line import with_iso_time, with_members
 from clerestory.wire.shorten import shorten
+from clerestory.wire.slices import slices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 EVENTS_MAX: Final = 10_000
 BATCH_BYTES_MAX: Final = 1_048_576
@@ -39,6 +40,12 @@ AHEAD_MS_MAX: Final = (2 * 60 - 1) * 60 * 1000
 # At the end of a line whose message is the whole event, as a formatter made it.
 TEXT_MARK: Final = b',"_clerestory.text":true}'
 _HEAD: Final = b'{"timestamp":'
+# The same in a JSON string, and what stands there between two lines; no text of a record can hold
+# it, since its line feeds and quotes are escaped twice.
+_HEAD_ESCAPED: Final = '"{\\"timestamp\\":'
+_BETWEEN: Final = '}\\n{\\"timestamp\\":'
+_END_ESCAPED: Final = '}\\n"'
+_MS_MIN: Final = "1000000000000"  # a number has no zero in front
 _MS_MAX: Final = 9_999_999_999_999  # 13 digits: times are compared as text
 _COMMON: Final = (("service", "service.name"), ("host", "host.name"))
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -53,32 +60,41 @@ class Events:
     Attributes:
         indices: Of each event's line in its batch.
         times: Milliseconds since 1970, 13 digits each.
-        messages: What the events say.
+        parts: The events as JSON with commas between them, many in each part.
     """
 
     indices: Sequence[int]
     times: Sequence[str]
-    messages: Sequence[str]
+    parts: Sequence[bytes]
+
+    def each(self) -> list[bytes]:
+        """Return the JSON of each event."""
+        # no message can hold this, for a quote is escaped in it
+        inner = b",".join(self.parts)[len(_HEAD) : -1].split(b"}," + _HEAD)
+        return [b"%b%b}" % (_HEAD, one) for one in inner] if self.times else []
+
+    def picked(self, places: Sequence[int]) -> Events:
+        """Return the events at these places, in this order."""
+        if places == range(len(self.times)):
+            return self
+        each = self.each()
+        return Events(
+            indices=[self.indices[at] for at in places],
+            times=[self.times[at] for at in places],
+            parts=[b",".join([each[at] for at in places])] if places else [],
+        )
 
     def where(self, chosen: Sequence[bool]) -> Events:
         """Return only those events for which `chosen` holds."""
-        return Events(
-            indices=list(compress(self.indices, chosen)),
-            times=list(compress(self.times, chosen)),
-            messages=list(compress(self.messages, chosen)),
-        )
+        if all(chosen):
+            return self
+        return self.picked(list(compress(range(len(chosen)), chosen)))
 
     def by_time(self) -> Events:
         """Return the events as PutLogEvents wants them: by time, then by number."""
-        ordered = sorted(self.times)
-        if ordered == self.times:
+        if sorted(self.times) == self.times:
             return self
-        order = sorted(range(len(self.times)), key=self.times.__getitem__)
-        return Events(
-            indices=[self.indices[at] for at in order],
-            times=ordered,
-            messages=[self.messages[at] for at in order],
-        )
+        return self.picked(sorted(range(len(self.times)), key=self.times.__getitem__))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,18 +128,43 @@ def origin(resource: Mapping[str, Any]) -> tuple[tuple[bytes, bytes], ...]:
     )
 
 
-class _Heads(dict[str, str]):
-    """The beginning of a message by the second of its time."""
+class _Seconds(dict[str, str]):
+    """ISO text by the second since 1970, up to the fraction."""
 
     def __missing__(self, second: str) -> str:
         if len(self) > 1000:
             self.clear()
-        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(int(second)))
-        self[second] = head = f'{_HEAD.decode()}"{text}.'
-        return head
+        text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(int(second)))
+        self[second] = text
+        return text
 
 
-_heads: Final = _Heads()
+_seconds: Final = _Seconds()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Slice:
+    """The events of a few lines.
+
+    Attributes:
+        lines: How many lines these are, the empty ones included.
+        events: Their events.
+        size: Bytes of the messages together.
+        sizes: Tells the bytes of each message.
+    """
+
+    lines: int
+    events: Events
+    size: int
+    sizes: Callable[[], list[int]]
+
+    def fitting(self, bytes_max: int, events_max: int) -> int:
+        """Return how many events from the front fit into what is left of a request."""
+        count = len(self.events.times)
+        if count <= events_max and self.size + count * EVENT_BYTES <= bytes_max:
+            return count
+        totals = list(accumulate(size + EVENT_BYTES for size in self.sizes()))
+        return min(events_max, bisect_right(totals, bytes_max))
 
 
 def cut(lines: bytes, first: int, form: Form) -> tuple[int, Events]:
@@ -134,60 +175,105 @@ def cut(lines: bytes, first: int, form: Form) -> tuple[int, Events]:
         first: Number of the first in its spool.
         form: What the messages have at their end.
     """
-    plain = _cut_plain(lines, first, form)
-    if plain is not None:
-        return plain
-    rows = lines.split(b"\n")
+    indices: list[int] = []
+    times: list[str] = []
+    parts: list[bytes] = []
+    done = 0
+    room = form.batch_bytes
+    for piece in slices(lines):
+        part = _plain(piece, done, first, form) or _careful(piece, done, first, form, times)
+        count = len(part.events.times)
+        fits = part.fitting(room, EVENTS_MAX - len(times))
+        fits = fits if times else max(fits, min(1, count))
+        events = part.events.picked(range(fits))
+        indices += events.indices
+        times += events.times
+        parts += events.parts
+        if fits < count:
+            done = part.events.indices[fits]
+            break
+        done += part.lines
+        room -= part.size + fits * EVENT_BYTES
+    within = _within_a_day(times)
+    if within < len(times):
+        done = indices[within]
+    return done, Events(indices=indices, times=times, parts=parts).picked(range(within))
+
+
+def _plain(piece: bytes, done: int, first: int, form: Form) -> _Slice | None:
+    """Cut lines at fixed places; None where one of them needs more care."""
+    rows = _plain_rows(piece, form)
+    if rows is None:
+        return None
+    digits = "".join([row[:19] for row in rows])
+    times = [row[:13] for row in rows]
+    if len(digits) != 19 * len(rows) or not digits.isdigit() or min(times) < _MS_MIN:
+        return None
+    tail = b"".join(b",%b:%b" % member for member in form.common)
+    tail += b',"_cid":"%b:' % form.spool_id.encode()
+    # ISO text is 13 bytes longer than the digits; the brace is there already, the line feed goes.
+    added = 13 + len(tail) + len(f'{first + done + len(rows)}"') - 1
+    if len(piece) + added > form.message_bytes:
+        return None
+    end = _encode(tail.decode())[1:-1].decode()
+    encoded = [
+        f'{{"timestamp":{row[:13]},"message":"{{\\"timestamp\\":'
+        f'\\"{_seconds[row[:10]]}{row[10:19]}Z\\"{row[19:]}{end}{number}\\"}}"}}'
+        for number, row in enumerate(rows, first + done)
+    ]
+    return _Slice(
+        lines=len(rows),
+        events=Events(
+            indices=range(done, done + len(rows)), times=times, parts=[",".join(encoded).encode()]
+        ),
+        size=len(piece) + len(rows) * added,
+        sizes=lambda: [len(line) + added for line in piece.splitlines(keepends=True)],
+    )
+
+
+def _plain_rows(piece: bytes, form: Form) -> list[str] | None:
+    """Return lines as they stand in a JSON string, without what all begin and end with."""
+    # rfind reads a text without such a key twice as fast as `in` does
+    if form.text or piece.rfind(b',"_') >= 0 or any(name in piece for name in form.names):
+        return None
+    try:
+        escaped = _encode(piece.decode()).decode()
+    except UnicodeDecodeError:
+        return None
+    if not escaped.startswith(_HEAD_ESCAPED) or not escaped.endswith(_END_ESCAPED):
+        return None
+    rows = escaped[len(_HEAD_ESCAPED) : -len(_END_ESCAPED)].split(_BETWEEN)
+    return rows if len(rows) == piece.count(b"\n") else None
+
+
+def _careful(piece: bytes, done: int, first: int, form: Form, before: Sequence[str]) -> _Slice:
+    """Make the events of lines of any form; one without a time has that of the line before."""
+    rows = piece.split(b"\n")
     rows.pop()
-    indices = [index for index, row in enumerate(rows) if row]
-    records = [rows[index] for index in indices]
-    times = _times(records)
+    indices = [index for index, row in enumerate(rows, done) if row]
+    records = [row for row in rows if row]
+    times = _times(records, before)
     messages = [
         _message(record, f"{form.spool_id}:{first + index}", form).decode("utf-8", "replace")
         for record, index in zip(records, indices, strict=True)
     ]
-    count = _fitting(times, [len(message.encode()) for message in messages], form.batch_bytes)
-    events = Events(indices=indices[:count], times=times[:count], messages=messages[:count])
-    return (indices[count] if count < len(records) else len(rows)), events
-
-
-def _cut_plain(lines: bytes, first: int, form: Form) -> tuple[int, Events] | None:
-    """Cut lines at fixed places; None where one of them needs more care."""
-    if form.text or not lines.isascii() or any(name in lines for name in (b',"_', *form.names)):
-        return None
-    if not lines.startswith(_HEAD) or lines.count(b"\n" + _HEAD) != lines.count(b"\n") - 1:
-        return None
-    rows = lines.decode().split("\n")
-    rows.pop()
-    times = [row[13:26] for row in rows]
-    tail = "".join(f",{key.decode()}:{value.decode()}" for key, value in form.common)
-    tail += f',"_cid":"{form.spool_id}:'
-    # ISO text is 13 bytes longer than the digits; the brace is there already.
-    added = 13 + len(tail.encode()) + len(f'{first + len(rows)}"')
-    sizes = [len(row) + added for row in rows]
-    if not "".join(times).isdigit() or max(sizes) > form.message_bytes:
-        return None
-    count = _fitting(times, sizes, form.batch_bytes)
-    messages = [
-        f'{_heads[row[13:23]]}{row[23:32]}Z"{row[32:-1]}{tail}{number}"}}'
-        for number, row in enumerate(rows[:count], first)
+    encoded = [
+        b'{"timestamp":%d,"message":%b}' % (int(moment), _encode(message))
+        for moment, message in zip(times, messages, strict=True)
     ]
-    return count, Events(indices=range(count), times=times[:count], messages=messages)
-
-
-def _fitting(times: Sequence[str], sizes: Sequence[int], bytes_max: int) -> int:
-    """Return how many events from the front one request may hold."""
-    count = min(len(sizes), EVENTS_MAX)
-    if sum(sizes[:count]) + count * EVENT_BYTES > bytes_max:
-        totals = list(accumulate(size + EVENT_BYTES for size in sizes[:count]))
-        count = max(1, bisect_right(totals, bytes_max))
-    within = times[:count]
-    if within and int(max(within)) - int(min(within)) > SPAN_MS_MAX:
-        count = _within_a_day(within)
-    return count
+    sizes = [len(message.encode()) for message in messages]
+    return _Slice(
+        lines=len(rows),
+        events=Events(indices=indices, times=times, parts=[b",".join(encoded)] if encoded else []),
+        size=sum(sizes),
+        sizes=lambda: sizes,
+    )
 
 
 def _within_a_day(times: Sequence[str]) -> int:
+    """Return how many events from the front lie within one day."""
+    if not times or int(max(times)) - int(min(times)) <= SPAN_MS_MAX:
+        return len(times)
     low = high = int(times[0])
     for count, text in enumerate(times):
         moment = int(text)
@@ -197,15 +283,14 @@ def _within_a_day(times: Sequence[str]) -> int:
     return len(times)
 
 
-def _times(records: Iterable[bytes]) -> list[str]:
-    """Return the times of lines of any form; one without a time has that of the line before."""
+def _times(records: Iterable[bytes], before: Sequence[str]) -> list[str]:
     times: list[str] = []
+    last = before[-1] if before else ""
     for record in records:
         ns = _time_ns(record)
-        if ns is None:
-            times.append(times[-1] if times else f"{now_ms():013d}")
-        else:
-            times.append(f"{min(max(0, ns // 1_000_000), _MS_MAX):013d}")
+        if ns is not None:
+            last = f"{min(max(0, ns // 1_000_000), _MS_MAX):013d}"
+        times.append(last := last or f"{now_ms():013d}")
     return times
 
 
@@ -264,22 +349,14 @@ def set_aside(events: Events, now_ms: int) -> tuple[Events, list[tuple[int, str]
     return events.where([oldest <= moment <= newest for moment in events.times]), aside
 
 
-class _Event(msgspec.Struct, gc=False):
-    timestamp: int
-    message: str
-
-
-class _Request(msgspec.Struct, rename="camel"):
-    log_group_name: str
-    log_stream_name: str
-    log_events: list[_Event]
-
-
-def body(group: str, stream: str, events: Events) -> bytes:
-    """Return the body of PutLogEvents; the events are in the order of their times."""
-    pairs = zip(events.times, events.messages, strict=True)
-    sent = [_Event(int(moment), message) for moment, message in pairs]
-    return _encode(_Request(group, stream, sent))
+def body(group: str, stream: str, events: Events) -> list[bytes]:
+    """Return the body of PutLogEvents in parts; the events are in the order of their times."""
+    place = b'{"logGroupName":%b,"logStreamName":%b' % (_encode(group), _encode(stream))
+    parts = [place, b',"logEvents":[']
+    for part in events.parts:
+        parts += (part, b",")
+    parts[-1] = b"]}" if events.parts else b',"logEvents":[]}'
+    return parts
 
 
 def refusals(answer: bytes, events: Events) -> list[tuple[int, str]]:
