@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from clerestory.delivery.port import Destination
 from clerestory.delivery.retry import RetryPolicy
 from clerestory.spool.spool import SpoolLimits
 from tests.doubles.receiver import Reply
+from tests.doubles.syslog import Daemon
 
 RESOURCE = {
     "service.name": "contract",
@@ -21,6 +23,27 @@ RESOURCE = {
     "process.pid": 4711,
     "process.creation.time": "2026-11-21T10:00:00Z",
 }
+
+
+def _deny(case: "Case", receiver: Any, times: int) -> None:
+    receiver.fail("status", times=times, reply=case.denied)
+
+
+def _trouble(receiver: Any) -> None:
+    receiver.fail("status", times=None, reply=Reply(status=503))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silence:
+    """The claim that receivers of a kind never answer; the suite puts it to real ones.
+
+    Attributes:
+        witnesses: Start real receivers in a folder, listening at `port`.
+        provocations: What each must pass over in silence: good, malformed, too long.
+    """
+
+    witnesses: tuple[Callable[[Path], Daemon], ...]
+    provocations: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +56,9 @@ class Case:
             accepts in `accepted`, as it found it in what was sent.
         destination: Makes the destination that sends to a double; `timeout` is given in seconds.
         denied: What the receiver answers to a wrong key.
+        deny: Lets the receiver turn the program away so many times; by default with `denied`.
+            None if it lets everybody in: the destination then has no option for a key.
+        trouble: Makes the receiver unable to take anything until it is healed.
         poison: Fields of a record that this receiver alone refuses, or None if it refuses none.
         idempotent: Whether the receiver keeps a record once that is sent twice.
         compresses: Whether bodies travel as gzip.
@@ -40,6 +66,8 @@ class Case:
         messages: Returns the messages that the double accepted, to compare them with what was
             sent; None if the format does not keep them whole.
         statuses: Statuses that mean "later".
+        silent: Why no answer can be tested: there is none. None for a receiver that answers. One
+            that is silent cannot throttle, redirect or refuse; its connection says everything.
     """
 
     name: str
@@ -52,6 +80,9 @@ class Case:
     secrets: tuple[str, ...] = ()
     messages: Callable[[Any], list[str]] | None = None
     statuses: tuple[int, ...] = (408, 429, 500, 502, 503, 504)
+    deny: Callable[["Case", Any, int], None] | None = _deny
+    trouble: Callable[[Any], None] = _trouble
+    silent: Silence | None = None
 
 
 def line(number: int, message: str = "", **fields: Any) -> bytes:
@@ -119,6 +150,16 @@ class Road:
 
     def __exit__(self, *_exc):
         self.pipeline.close(1)
+
+
+def all_arrived(road: Road, receiver: Any, count: int) -> None:
+    """Wait until the receiver has each of the first records."""
+    wait_until(lambda: set(road.ids(count)) <= set(receiver.accepted))
+
+
+def extra(receiver: Any) -> int:
+    """Return how many records came more than once, each time counted."""
+    return len(receiver.accepted) - len(set(receiver.accepted))
 
 
 def wait_until(condition, timeout_s: float = 20) -> None:

@@ -10,7 +10,7 @@ from clerestory.destinations.syslog import Syslog, SyslogConfig
 from clerestory.model.errors import ConfigurationError, HoldError, RetryError
 from tests.contracts.case import Road
 from tests.contracts.case import line as record
-from tests.doubles.syslog import Rsyslog, SyslogNg, free_port
+from tests.doubles.syslog import Rsyslog, StreamReceiver, SyslogNg, free_port
 from tests.support.batches import EXCEPTION, SPOOL, TRACE, batch_of, line
 from tests.support.certificates import make_certificate
 
@@ -85,6 +85,51 @@ def test_tls_is_spoken_and_a_strange_certificate_holds(made, tmp_path):
         found = [text_of(one) for one in receiver.wait_for(101)]
 
     assert found == [*(f"m {n}" for n in range(100)), "last"]
+
+
+def test_a_program_that_the_receiver_does_not_know_holds(tmp_path):
+    """It asks for certificates. To retry would be of no use, and nobody would be told."""
+    with StreamReceiver(tls=True) as receiver:
+        receiver.fail("stranger", times=3)
+        config = SyslogConfig(port=receiver.port, protocol="tls", ca_file=receiver.ca_file)
+        with Road(tmp_path, Syslog(config)) as road:
+            road.put(*(record(number) for number in range(100)))
+            _wait(lambda: road.stats.hold)
+
+            _wait(lambda: not road.stats.hold)
+
+            assert [level for level, _ in road.alarms] == ["ERROR", "NOTICE"]
+            assert "CERTIFICATE_REQUIRED" in road.alarms[0][1]
+            assert "check certificate_file" in road.alarms[0][1]
+            _wait(lambda: receiver.accepted == road.ids(100))
+    assert receiver.violations == []
+
+
+def test_a_receiver_that_never_shakes_hands_is_left_in_time(made):
+    """The port takes connections, the program behind it stands."""
+    with StreamReceiver(tls=True) as receiver:
+        receiver.fail("mute")
+        config = SyslogConfig(
+            port=receiver.port, protocol="tls", ca_file=receiver.ca_file, connect_timeout=0.2
+        )
+        destination = made(Syslog, config)
+
+        with pytest.raises(RetryError, match="handshake"):
+            destination.send(batch_of(line("a")))
+
+        destination.send(batch_of(line("a")))
+        _wait(lambda: receiver.accepted == [f"{SPOOL}:0"])
+
+
+def test_old_packets_are_no_longer_than_1024_bytes(made, receiver):
+    """RFC 3164, section 4.1."""
+    config = SyslogConfig(port=receiver.port, protocol="udp", format="rfc3164")
+
+    made(Syslog, config).send(batch_of(line("x" * 5000)))
+
+    (one,) = receiver.wait_for(1)
+    assert 600 < len(text_of(one)) <= 1024
+    assert f"_cid={SPOOL}:0" in text_of(one)
 
 
 def test_syslog_ng_takes_tls_too(made, tmp_path):
@@ -222,6 +267,9 @@ def test_an_exception_is_told_below_the_message(made, receiver):
     [
         ({"facility": "local9"}, "'local9' is unknown"),
         ({"message_bytes": 100}, "at least 480"),
+        ({"structured_data_id": "mine"}, "'mine' is no SD-ID"),
+        ({"structured_data_id": "a b@1"}, "is no SD-ID"),
+        ({"structured_data_id": "a" * 31 + "@1"}, "is no SD-ID"),
         ({"protocol": "tls", "ca_file": "/nowhere.pem"}, "cannot be read"),
     ],
 )

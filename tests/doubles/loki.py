@@ -60,7 +60,8 @@ class LokiReceiver(Receiver):
     def throttled(self) -> Reply:
         return Reply(status=429, body=b"Ingestion rate limit exceeded for user fake")
 
-    def _keep(self, key, ns_text: str, text: str, metadata: dict[str, str]) -> str:
+    def _keep(self, key, ns_text: str, text: str, metadata: dict[str, str] | None = None) -> str:
+        metadata = metadata or {}
         ns = int(ns_text)
         oldest = int((time.time() - AGE_S_MAX) * 1e9)
         if ns < oldest:
@@ -83,7 +84,7 @@ class LokiReceiver(Receiver):
         entries = self.streams.setdefault(key, [])
         if (ns, text) not in [(one[0], one[1]) for one in entries]:
             entries.append((ns, text, metadata))
-            self.accepted.append(metadata["_cid"])
+            self.accepted.append(metadata.get("_cid", ""))
         return ""
 
 

@@ -7,6 +7,7 @@ code 9 when the queues are full.
 """
 
 import json
+import re
 from typing import Any
 
 from tests.doubles.receiver import Receiver, Reply, Request
@@ -59,8 +60,9 @@ class SplunkReceiver(Receiver):
         if not found:
             return _said(400, 5, "No data")
         for event in found:
+            said = event["event"]
             self.events.append(event)
-            self.accepted.append(event["event"].get("_cid", ""))
+            self.accepted.append(said.get("_cid", "") if type(said) is dict else "")
         return _said(200, 0, "Success")
 
     def _wrong(self, event: dict[str, Any], number: int) -> Reply | None:
@@ -70,11 +72,18 @@ class SplunkReceiver(Receiver):
             return _said(400, 13, "Event field cannot be blank", number=number)
         if event.get("index", "main") not in self.indexes:
             return _said(400, 7, "Incorrect index", number=number)
-        if not isinstance(event.get("time"), int | float) or "poison" in event["event"]["message"]:
+        if not _is_time(event.get("time", 0)) or "poison" in str(event["event"]):
             return _said(400, 6, "Invalid data format", number=number)
         if not all(type(value) is str for value in event.get("fields", {}).values()):
             return _said(400, 15, "Error in handling indexed fields", number=number)
         return None
+
+
+def _is_time(value: object) -> bool:
+    """Say whether it is seconds since 1970, as a number or, as Splunk's client has it, a text."""
+    if type(value) is str:
+        return re.fullmatch(r"\d{1,10}(\.\d{1,9})?", value) is not None
+    return type(value) in {int, float}
 
 
 def _said(status: int, code: int, text: str, *, number: int = -1) -> Reply:

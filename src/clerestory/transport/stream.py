@@ -91,6 +91,9 @@ class Stream:
         self._socket.settimeout(self._timeout_s)
         self._socket.sendall(b"".join(frames))
         while _unacknowledged(self._socket):
+            # After a reset nothing is confirmed any more, and nothing else would end the wait.
+            if _is_closed(self._socket):
+                raise ConnectionResetError("the receiver closed the connection")
             if time.monotonic() > deadline:
                 raise TimeoutError("the receiver does not take what was sent")
             time.sleep(_POLL_S)

@@ -41,7 +41,7 @@ FACILITIES: Final[dict[str, int]] = {
 }
 _MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905  shorter
 _BOM: Final = b"\xef\xbb\xbf"
-_NUL: Final = "\N{SYMBOL FOR NULL}".encode()
+_NUL: Final = "\N{SYMBOL FOR NULL}"
 _NS: Final = 1_000_000_000
 _LINE_BYTES_MIN: Final = 256
 _PLACED: Final = frozenset(("timestamp", "level", "message", "exception", "stack"))
@@ -84,20 +84,60 @@ def message(line: bytes, identity: str, form: Form) -> bytes:
         identity: Becomes the parameter `_cid`.
         form: How it shall look.
     """
-    found = _made(line, identity, form)
     size = len(line)
-    while len(found) > form.bytes_max and size > _LINE_BYTES_MIN:
-        size = max(_LINE_BYTES_MIN, size - (len(found) - form.bytes_max))
-        found = _made(shorten(line, size), identity, form)
-    if len(found) > form.bytes_max:
-        found = found[: form.bytes_max].decode("utf-8", "ignore").encode()
-    return found
+    parts = _parts(fields_of(line), identity, form)
+    while parts.size > form.bytes_max and size > _LINE_BYTES_MIN:
+        size = max(_LINE_BYTES_MIN, size - (parts.size - form.bytes_max))
+        parts = _parts(fields_of(shorten(line, size)), identity, form)
+    if parts.size > form.bytes_max:
+        fields = _with_fewer(fields_of(shorten(line, size)), len(line), identity, form)
+        parts = _parts(fields, identity, form)
+    return parts.joined(form.bytes_max)
 
 
-def _made(line: bytes, identity: str, form: Form) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A message in three parts; only the text, in the middle, may be cut."""
+
+    before: bytes
+    text: bytes
+    after: bytes = b""
+
+    @property
+    def size(self) -> int:
+        return len(self.before) + len(self.text) + len(self.after)
+
+    def joined(self, bytes_max: int) -> bytes:
+        text = self.text
+        if self.size > bytes_max:
+            room = max(0, bytes_max - len(self.before) - len(self.after))
+            text = text[:room].decode("utf-8", "ignore").encode()
+        return self.before + text + self.after
+
+
+def _parts(fields: Mapping[str, Any], identity: str, form: Form) -> _Parts:
     make = _rfc5424 if form.format == "rfc5424" else _rfc3164
-    # A NUL ends the message in receivers that are written in C.
-    return make(line, identity, form).replace(b"\0", _NUL)
+    return make(fields, identity, form)
+
+
+def _with_fewer(
+    fields: Mapping[str, Any], bytes_before: int, identity: str, form: Form
+) -> dict[str, Any]:
+    """Return the record with as many fields as there is room for.
+
+    Shortening leaves every name, so that a record with many of them is still too long.
+    """
+    pair = _parameter if form.format == "rfc5424" else _pair
+    kept = {name: one for name, one in fields.items() if name in _PLACED}
+    kept["_truncated_bytes"] = bytes_before
+    room = form.bytes_max - _parts(kept, identity, form).size
+    for name, value in fields.items():
+        size = 0 if name in kept else len(_octets(pair(name, value))) + 1
+        if 0 < size <= room:
+            kept[name] = value
+            room -= size
+    missing = bytes_before - len(msgspec.json.encode(kept))
+    return kept | {"_truncated_bytes": max(1, missing)}
 
 
 def frame(content: bytes) -> bytes:
@@ -118,19 +158,22 @@ def header_text(text: object, chars_max: int) -> str:
     return _NOT_PRINTED.sub("_", str(text))[:chars_max] or "-"
 
 
-def _rfc5424(line: bytes, identity: str, form: Form) -> bytes:
-    fields = fields_of(line)
+def _rfc5424(fields: Mapping[str, Any], identity: str, form: Form) -> _Parts:
     moment = iso_time(fields["timestamp"])[:26] + "Z"
     priority = form.facility * 8 + to_syslog(str(fields.get("level")))
     head = f"<{priority}>1 {moment} {form.host} {form.app} {form.process} - "
     parameters = [
-        f'{_name(name)}="{_value(value)}"'
+        _parameter(name, value)
         for name, value in (*fields.items(), ("_cid", identity))
         if name not in _PLACED
     ]
     data = f"[{form.element} {' '.join(parameters)}] "
-    text = _with_trace(fields).encode("utf-8", "replace")
-    return (head + data).encode("utf-8", "replace") + (_BOM if form.bom else b"") + text
+    bom = _BOM if form.bom else b""
+    return _Parts(_octets(head + data) + bom, _octets(_with_trace(fields)))
+
+
+def _parameter(name: str, value: Any) -> str:
+    return f'{_name(name)}="{_value(value)}"'
 
 
 @lru_cache(maxsize=4096)
@@ -154,20 +197,32 @@ def _with_trace(fields: Mapping[str, Any]) -> str:
     return f"{said}\n{trace}" if trace else said
 
 
-def _rfc3164(line: bytes, identity: str, form: Form) -> bytes:
-    fields = fields_of(line)
+def _rfc3164(fields: Mapping[str, Any], identity: str, form: Form) -> _Parts:
     at = time.localtime(fields["timestamp"] // _NS)
     clock = f"{_MONTHS[at.tm_mon - 1]} {at.tm_mday:2d} {time.strftime('%H:%M:%S', at)}"
     priority = form.facility * 8 + to_syslog(str(fields.get("level")))
     tag = _NOT_IN_A_TAG.sub("_", form.app)[:32] or "python"
     process = "" if form.process == "-" else f"[{form.process}]"
     pairs = " ".join(
-        f"{name}={_quoted(value)}"
+        _pair(name, value)
         for name, value in (*fields.items(), ("_cid", identity))
         if name not in _PLACED
     )
-    text = f"{_with_trace(fields)} {pairs}".replace("\\n", "\\\\n").replace("\n", "\\n")
-    return f"<{priority}>{clock} {form.host} {tag}{process}: {text}".encode("utf-8", "replace")
+    head = f"<{priority}>{clock} {form.host} {tag}{process}: "
+    return _Parts(_octets(head), _octets(_one_line(_with_trace(fields))), _octets(f" {pairs}"))
+
+
+def _pair(name: str, value: Any) -> str:
+    return f"{_one_line(name)}={_one_line(_quoted(value))}"
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\\n", "\\\\n").replace("\n", "\\n")
+
+
+def _octets(text: str) -> bytes:
+    # A NUL ends the message in receivers that are written in C.
+    return text.replace("\0", _NUL).encode("utf-8", "replace")
 
 
 def _quoted(value: Any) -> str:

@@ -1,10 +1,13 @@
-"""The destination loki against a double with Loki's default limits."""
+"""The destination loki beside a handler of others, with a double that has Loki's limits."""
 
 import json
+import logging
+import re
 import time
 from typing import Any
 
 import pytest
+from logging_loki import LokiHandler
 
 from clerestory.destinations.services.loki import Loki, LokiConfig
 from clerestory.model.errors import ConfigurationError, HoldError, RefusedError
@@ -65,6 +68,53 @@ def test_records_become_entries_of_few_streams(receiver, destination):
         )
     ]
     assert receiver.streams[error][0][1].endswith("ValueError: no such order")
+
+
+def test_a_handler_of_others_sends_the_same(receiver, made):
+    """Path, credentials, labels, times as texts; our third member is structured metadata."""
+    receiver.authorization = "Basic dTpw"
+    config = LokiConfig(url=receiver.url, username="u", password="p", compress=False)
+    made(Loki, config).send(
+        batch_of(*[line(f"é {n}", at=now_ns(), level="WARNING") for n in range(5)])
+    )
+    (ours,) = receiver.requests
+    tags = {"service": "shop", "env": "test"}
+    handler = LokiHandler(
+        f"{receiver.url}/loki/api/v1/push",
+        tags=tags, auth=("u", "p"), level_tag="level", logger_tag=None,
+    )  # fmt: skip
+
+    for n in range(5):
+        handler.emit(logging.LogRecord("a", logging.WARNING, "a.py", 1, f"é {n}", None, None))
+    handler.close()
+
+    theirs = receiver.requests[1:]
+    assert {(one.method, one.path) for one in theirs} == {(ours.method, ours.path)}
+    for name in ("authorization", "content-type"):
+        assert {one.headers[name] for one in theirs} == {ours.headers[name]}
+    (stream,) = json.loads(ours.body)["streams"]
+    pushed = [json.loads(one.body)["streams"] for one in theirs]
+    assert [one["stream"] for (one,) in pushed] == [stream["stream"]] * 5
+    values = [value for (one,) in pushed for value in one["values"]]
+    assert [text for _, text in values] == [text for _, text, _ in stream["values"]]
+    moments = [one[0] for one in (*values, *stream["values"])]
+    assert all(re.fullmatch(r"\d{19}", one) for one in moments)
+    assert [len(entries) for entries in receiver.streams.values()] == [10]
+
+
+def test_a_handler_of_others_understands_the_double(receiver, caplog):
+    """It takes 204 alone as success, and tells of every other status."""
+    handler = LokiHandler(f"{receiver.url}/loki/api/v1/push", tags={"service": "shop"})
+    record = logging.LogRecord("a", logging.INFO, "a.py", 1, "m", None, None)
+
+    handler.emit(record)
+    assert caplog.text == ""
+    receiver.fail("throttle")
+    handler.emit(record)
+    handler.close()
+
+    assert "429" in caplog.text
+    assert len(receiver.accepted) == 1
 
 
 def test_the_entries_of_a_stream_are_in_order(receiver, destination):

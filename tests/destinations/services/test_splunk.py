@@ -1,10 +1,13 @@
-"""The destination splunk against a double of the HTTP Event Collector."""
+"""The destination splunk beside Splunk's own client."""
 
 import json
+import uuid
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from splunk_logging.exceptions import HecBatchError
+from splunk_logging.forwarders import HecForwarder
 
 from clerestory.destinations.services.splunk import Splunk, SplunkConfig
 from clerestory.model.errors import (
@@ -17,7 +20,7 @@ from clerestory.model.errors import (
 from clerestory.wire.services import splunk as wire
 from tests.doubles.receiver import Reply
 from tests.doubles.splunk import SplunkReceiver
-from tests.support.batches import EXCEPTION, RESOURCE, SPOOL, TRACE, batch_of, line
+from tests.support.batches import EXCEPTION, RESOURCE, SPOOL, TIME, TRACE, batch_of, line
 
 
 @pytest.fixture
@@ -56,6 +59,49 @@ def test_records_become_events(receiver, destination):
     }  # fmt: skip
 
 
+def client_of(receiver, token="s3cr3t-token"):
+    """Return Splunk's own client, with what our destination takes from the resource."""
+    host, _, port = receiver.url.removeprefix("http://").partition(":")
+    about = {"default_host": "web-1", "default_source": "shop", "default_sourcetype": "_json"}
+    return HecForwarder(host=host, port=int(port), token=token, use_ssl=False, **about)
+
+
+def test_splunks_own_client_sends_the_same(receiver, destination):
+    """Path, token, channel, and events one after the other; ours have indexed fields beside."""
+    destination.send(batch_of(*[line(f"é {n}", user=n, at=TIME + n * 10**9) for n in range(20)]))
+    ours, events = receiver.requests[-1], list(receiver.events)
+    times = {one["event"]["_cid"]: one["time"] for one in events}
+
+    with client_of(receiver) as client:
+        client.forward_events(
+            [one["event"] for one in events], eventtime=lambda event: times[event["_cid"]]
+        )
+
+    theirs = receiver.requests[-1]
+    assert (theirs.method, theirs.path) == (ours.method, ours.path)
+    for name in ("authorization", "content-type"):
+        assert theirs.headers[name] == ours.headers[name]
+    for one in (theirs, ours):
+        assert uuid.UUID(one.headers["x-splunk-request-channel"])
+    assert [one | {"time": float(one["time"])} for one in receiver.events[20:]] == [
+        {name: value for name, value in one.items() if name != "fields"} for one in events
+    ]
+
+
+def test_splunks_own_client_understands_the_double(receiver):
+    """Busy, a wrong event with its number: what we are tested with is what Splunk says."""
+    receiver.fail("throttle")
+
+    with client_of(receiver) as client:
+        client.forward_event({"message": "after a while"})
+        with pytest.raises(HecBatchError) as caught:
+            client.forward_events([{"message": "a"}, {"message": "b"}, {"message": "poison"}])
+
+    assert [one["event"]["message"] for one in receiver.events] == ["after a while"]
+    assert caught.value.invalid_event_number == 2
+    assert len(receiver.requests) == 3
+
+
 @settings(deadline=None)
 @given(
     st.sampled_from(["TRACE", "INFO", "EMERGENCY", 'odd "name"', "x" * 40, ""]),
@@ -73,6 +119,13 @@ def test_cut_bytes_are_the_same_json_as_encoded_values(level, fields, resource):
     event = json.loads(found)
     assert event["fields"]["level"] == level
     assert event["event"] | {"timestamp": 0} == json.loads(one) | {"_cid": "s:1", "timestamp": 0}
+
+
+def test_what_is_not_known_is_left_out():
+    """No host, no service, no source type: still one JSON object."""
+    (found,) = wire.encode([("s:1", line("m"))], {}, source="", sourcetype="", index="")
+
+    assert json.loads(found).keys() == {"time", "event", "fields"}
 
 
 @pytest.mark.parametrize("odd", [b"not JSON", b"[1]", b'{"message":"m"}'])

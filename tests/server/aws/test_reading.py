@@ -1,5 +1,6 @@
 """GetLogEvents, FilterLogEvents, GetLogRecord, GetLogGroupFields: pages, bounds, order."""
 
+import itertools
 import json
 import re
 
@@ -36,6 +37,32 @@ def test_forward_pages_hold_every_event_once(logs, group, limit):
 
     assert [text for page in pages for text in page] == wanted
     assert all(len(page) <= limit for page in pages)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4, 5, 50])
+@pytest.mark.parametrize("is_head", [True, False])
+def test_events_of_one_time_keep_the_order_of_their_arrival_on_every_page(
+    logs, group, limit, is_head
+):
+    """A page may end among them; those that a filter leaves out do not count."""
+    at = now_ms() - 100
+    events = [
+        [(at + 1, "b0 yes"), (at + 1, "b1 no"), (at + 1, "b2 yes")],
+        [(at, "a0 yes"), (at + 1, "b3 yes"), (at + 2, "c0 no")],
+        [(at + 1, "b4 yes"), (at + 1, "b5 no"), (at + 3, "d0 yes")],
+    ]
+    for each in events:
+        made = [{"timestamp": moment, "message": text} for moment, text in each]
+        logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=made)
+    wanted = [text for _, text in sorted(itertools.chain(*events), key=lambda event: event[0])]
+    given = {"startFromHead": is_head, "PaginationConfig": {"PageSize": limit}}
+
+    every = found(logs, group, **given)
+    kept = found(logs, group, filterPattern="yes", **given)
+
+    order = 1 if is_head else -1
+    assert every == wanted[::order]
+    assert kept == [text for text in wanted if text.endswith("yes")][::order]
 
 
 def test_without_a_token_the_newest_page_comes_in_ascending_order(logs, group):

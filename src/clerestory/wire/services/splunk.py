@@ -59,12 +59,13 @@ def encode(
         "sourcetype": sourcetype,
         "index": index,
     }
-    head = _encode({name: value for name, value in about.items() if value})[1:-1]
+    told = {name: value for name, value in about.items() if value}
+    head = _encode(told)[1:-1] + b"," if told else b""
     indexed = {name: resource[key] for name, key in _INDEXED.items() if resource.get(key)}
     tail = _encode({name: str(value) for name, value in indexed.items()})[1:]
     comma = b"," if indexed else b""
     return [
-        b'{"time":%b,%b,"event":%b,"fields":{"level":%b%b%b}'
+        b'{"time":%b,%b"event":%b,"fields":{"level":%b%b%b}'
         % (_time(line), head, _event(line, identity), _level(line), comma, tail)
         for identity, line in records
     ]
