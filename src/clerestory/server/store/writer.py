@@ -36,7 +36,7 @@ from clerestory.server.store.schema import FRESH_COLUMNS, FRESH_EVENT_COLUMNS, L
 QUEUE_BYTES_MAX: Final = 128 * 1024 * 1024
 GROUP_BYTES_MAX: Final = 32 * 1024 * 1024
 GROUP_BATCHES_MAX: Final = 512
-BUSY_BYTES_MIN: Final = 1024 * 1024
+BUSY_BYTES_MIN: Final = 256 * 1024
 LINGER_S: Final = 0.025
 LINGER_ARRIVING_S: Final = 0.2
 PART_ROWS_MAX: Final = 250_000  # the engine cuts an insert at a million rows or 256 MB
