@@ -35,5 +35,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: "es2022",
     modulePreload: { polyfill: false },
+    // One sheet, inlined above; chunks that are fetched later bring theirs as text (style/adopt.ts).
+    cssCodeSplit: false,
   },
 });

@@ -28,7 +28,18 @@ LEVELS = (
     "fatal",
     "emergency",
 )
-PAGES = ("/logs?live=0", "/logs?live=0&sel=", "/welcome", "/system", "/settings")
+PAGES = (
+    "/logs?live=0",
+    "/logs?live=0&sel=",
+    "/query",
+    "/query?query=stats+count(*)+by+bin(1m),+level",
+    "/query?query=stats+count(*)+by+service",
+    "/query?query=stats+cont(*)+by+level",
+    "/query?query=fields+@timestamp,+message&sel=",
+    "/welcome",
+    "/system",
+    "/settings",
+)
 
 
 @pytest.mark.browser
@@ -48,6 +59,9 @@ def test_axe_finds_nothing_serious(
     page = context.new_page()
     page.goto(server.url + path)
     page.wait_for_selector(".status .state")
+    if path.startswith("/query"):
+        page.wait_for_selector(".query-editor[data-ready=true]")
+        page.wait_for_selector(".result-row, .samples, .fault")
     page.wait_for_timeout(400)
     page.add_script_tag(path=AXE)
     found = page.evaluate(f"axe.run(document, {{runOnly: {json.dumps(RULES)}}})")

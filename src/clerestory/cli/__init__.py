@@ -19,7 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "run": ("run", "run", "Run a program with its logs captured."),
     "env": ("env", "env", "Print the variables that point a program here."),
     "tail": ("tail", "tail", "Show records as they arrive."),
-    "query": ("query", "query", "Search the store."),
+    "query": ("query", "query", "Search the store, or run a Logs Insights query."),
     "send": ("send", "send", "Send log files, or standard input."),
     "agent": ("agent", "agent", "Ship what other programs have in their spools."),
     "letters": ("letters", "letters", "Show, resend or remove records that were refused."),

@@ -5,6 +5,7 @@ settings -> [env] -> export lines; also what `clerestory run` sets
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ import click
 
 from clerestory.settings import load
 
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%+,-]*")
 # Where else AWS's own clients look for credentials.
 _AWS_CREDENTIALS: Final = (
     "AWS_ACCESS_KEY_ID",
@@ -64,9 +66,14 @@ def render(found: dict[str, str], form: str) -> str:
     if form == "json":
         return json.dumps(found, indent=2)
     if form == "dotenv":
-        return "\n".join(f"{name}={json.dumps(value)}" for name, value in found.items())
+        return "\n".join(f"{name}={_dotenv(value)}" for name, value in found.items())
     shape = "set -gx {} {};" if form == "fish" else "export {}={}"
     return "\n".join(shape.format(name, shlex.quote(value)) for name, value in found.items())
+
+
+def _dotenv(value: str) -> str:
+    """Return a value as it is where it can be: GitHub and Docker take quotes for a part of it."""
+    return value if _PLAIN.fullmatch(value) else json.dumps(value)
 
 
 @click.command()

@@ -1,6 +1,7 @@
-"""`clerestory query`: search the store with the grammar of the page.
+"""`clerestory query`: search the store with the grammar of the page, or with Logs Insights.
 
 search text -> [query] -> /api/v1/logs, page by page -> table, JSON lines or CSV
+Insights    ->         -> remote/insights
 """
 
 import csv
@@ -16,6 +17,7 @@ from clerestory.cli.remote.output import caret, line_of, wants_colour
 from clerestory.settings import load
 
 PAGE_ROWS: Final = 1000
+SEARCH_ROWS: Final = 200
 _COLUMNS: Final = ("ts", "level", "service", "logger", "message", "trace_id", "span_id", "id")
 
 
@@ -81,33 +83,82 @@ def moment(text: str) -> str:
 @click.argument("text", metavar="QUERY", default="")
 @click.option("--from", "from_", default="-15m", show_default=True, help="Begin: 15m, ISO time.")
 @click.option("--to", default="now", show_default=True, help="End: now, 5m, ISO time.")
-@click.option("--limit", default=200, show_default=True, type=click.IntRange(1), help="Most rows.")
-@click.option("--oldest-first", is_flag=True, help="Oldest records first.")
+@click.option(
+    "--group", "groups", multiple=True, help="Log group of an Insights query; all if none."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    help="Most rows; 200 of a search, 10,000 of an Insights query without `limit`.",
+)
+@click.option("--oldest-first", is_flag=True, help="Oldest records first, in a search.")
 @click.option(
     "--format",
     "form",
     default="table",
     show_default=True,
-    type=click.Choice(["table", "json", "csv"]),
-    help="`json` prints one object a line.",
+    type=click.Choice(["table", "json", "ndjson", "csv", "parquet"]),
+    help="`json` and `ndjson` print one object a line; `parquet` is for Insights queries.",
 )
 @click.option("--endpoint", help="Address of the server.")
 def query(
-    text: str, from_: str, to: str, limit: int, oldest_first: bool, form: str, endpoint: str | None
+    text: str,
+    from_: str,
+    to: str,
+    groups: tuple[str, ...],
+    limit: int | None,
+    oldest_first: bool,
+    form: str,
+    endpoint: str | None,
 ) -> None:
-    """Search the store.
+    """Search the store, or run a Logs Insights query.
 
     QUERY is the text of the page's search bar: words, "a phrase", level>=warn, service:shop,
     user_id=42, duration>250ms, -path:/health, has:exception, (a or b).
+
+    It is a Logs Insights query when it begins with one of that language's commands (fields,
+    filter, parse, stats, sort, limit, ...) and says more, or when a | stands outside of double
+    quotes: 'filter level = "ERROR" | stats count(*) by bin(5m)'. A search that begins with such
+    a word has it in quotes: '"limit" reached'.
+
+    Exit code 2: QUERY cannot be understood; the wrong place is underlined.
     """
+    client = client_from_settings(endpoint)
+    if _is_insights(text):
+        from clerestory.cli.remote import insights
+
+        if oldest_first:
+            raise click.UsageError("--oldest-first is for searches; add: | sort @timestamp asc")
+        question = insights.question(text, groups, moment(from_), moment(to), limit)
+        try:
+            insights.answer(client, question, form)
+        except ApiError as error:
+            raise explained(error, text) from None
+        return
+    if groups or form == "parquet":
+        what = "--group" if groups else "--format parquet"
+        hint = 'write it as one, such as: filter level = "ERROR"'
+        raise click.UsageError(f"{what} is for Logs Insights queries, and this is a search; {hint}")
     rows = search(
-        client_from_settings(endpoint),
+        client,
         text,
-        limit=limit,
+        limit=limit or SEARCH_ROWS,
         from_=moment(from_),
         to=moment(to),
         order="asc" if oldest_first else "desc",
     )
+    _print(rows, form, f"from {from_} to {to}")
+
+
+def _is_insights(text: str) -> bool:
+    if "|" not in text and not text.strip().partition(" ")[2]:
+        return False  # one word, and the language need not be loaded
+    from clerestory.server.insights import is_query
+
+    return is_query(text)
+
+
+def _print(rows: Iterator[dict[str, Any]], form: str, period: str) -> None:
     if form == "csv":
         _print_csv(rows)
         return
@@ -115,9 +166,9 @@ def query(
     count = 0
     for row in rows:
         count += 1
-        click.echo(json.dumps(row) if form == "json" else line_of(row, colour=colour))
+        click.echo(line_of(row, colour=colour) if form == "table" else json.dumps(row))
     if form == "table":
-        click.echo(f"{count} records from {from_} to {to}", err=True)
+        click.echo(f"{count} records {period}", err=True)
 
 
 def _print_csv(rows: Iterator[dict[str, Any]]) -> None:

@@ -24,6 +24,7 @@ from starlette.routing import Route, WebSocketRoute
 from clerestory.model.errors import LimitError
 from clerestory.server.api import admin, logs
 from clerestory.server.api.answers import error_response, json_response
+from clerestory.server.api.insights import Insights
 from clerestory.server.api.live import Hub
 from clerestory.server.api.metrics import metrics_text
 from clerestory.server.aws.house import AwsHouse, build_aws
@@ -105,6 +106,7 @@ def build_app(house: House) -> Starlette:
         Route("/metrics", pages.metrics, methods=["GET"]),
         *(Route(f"/api/v1/{name}", pages.asking(ask)) for name, ask in asks.items()),
         Route("/api/v1/logs/{id}", pages.one, methods=["GET"]),
+        *Insights(house.aws.desk).routes(),
         Route("/api/v1/tail", tails.stream, methods=["GET"]),
         WebSocketRoute("/api/v1/tail", tails.websocket),
         Route("/api/v1/status", pages.status, methods=["GET"]),

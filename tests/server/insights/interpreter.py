@@ -219,17 +219,28 @@ class Interpreter:
             return Time(begin.ms + width(period))
         values = [self.value(row, argument) for argument in node.arguments]
         if node.name == "coalesce":
-            whole = all(isinstance(one, Name) for one in node.arguments)
+            # fields of the event keep their type; beside anything else a value is its text
+            names = [one for one in node.arguments if isinstance(one, Name)]
+            events = [one for one in names if not one.text.startswith("@")]
+            whole = len(events) == len(node.arguments)
             return next((one if whole else shown(one) for one in values if one is not None), None)
         return FUNCTIONS[node.name](*values)
 
     # -- commands
 
     def _sorted(self, rows: list[Row], step: Step) -> list[Row]:
+        if len(step.details) == 1 and self._is_event_time(rows, step.details[0].node):
+            descending = step.details[0].descending
+            return sorted(rows, key=lambda row: row.place, reverse=descending)
         keyed = [(row, [self.value(row, key.node) for key in step.details]) for row in rows]
         for index, key in reversed(list(enumerate(step.details))):
             keyed.sort(key=cmp_to_key(ordering(index, key.descending)))
         return [row for row, _values in keyed]
+
+    def _is_event_time(self, rows: list[Row], node: Any) -> bool:
+        if not (isinstance(node, Name) and node.text == "@timestamp"):
+            return False
+        return all(row.event and self.value(row, node) == row.event["@timestamp"] for row in rows)
 
     def _deduplicated(self, rows: list[Row], step: Step) -> Iterator[Row]:
         seen: set[tuple[str | None, ...]] = set()

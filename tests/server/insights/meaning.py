@@ -180,7 +180,7 @@ def arithmetic(op: str, left: Any, right: Any) -> float | None:
     a, b = number(left), number(right)
     if a is None or b is None or (op in "/%" and b == 0):
         return None
-    if op == "%" and abs(a / b) >= 2**53:
+    if op == "%" and abs(a / b) >= 2**51:
         return None
     try:
         made = {

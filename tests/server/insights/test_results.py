@@ -82,6 +82,43 @@ def test_the_statistics_count_the_records_of_the_filters(records: Filled, query:
     assert found.seconds > 0
 
 
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        (0, 599_999),
+        (1, 599_999),
+        (59_999, 60_000),
+        (60_000, 119_999),
+        (60_001, 60_001),
+        (61_000, 500_000),
+        (120_000, 180_000),
+        (700_000, 800_000),
+    ],
+)
+def test_sums_of_whole_minutes_and_what_lies_beside_them_are_exact(
+    filled: Filled, first: int, last: int
+):
+    """The store keeps them by the minute; a time may begin and end anywhere."""
+    filled.clear()
+    minute = BASE_MS - BASE_MS % 60_000 + 60_000 - BASE_MS
+    records = [{"at": minute + at, "message": "x" * (at % 97)} for at in range(0, 600_000, 1_001)]
+    filled.own(records)
+    events = [(minute + at, f"{at} ä") for at in range(500, 600_000, 7_003)]
+    filled.sent(events)
+    connection = filled.querying()
+
+    begin = BASE_MS + minute
+    found = run(
+        connection, "fields n", start_ms=begin + first, end_ms=begin + last, scope=Scope()
+    ).statistics
+
+    connection.close()
+    texts = [(int(str(one["at"])), str(one["message"])) for one in records] + events
+    within = [text for at, text in texts if first <= at - minute <= last]
+    assert found.records_scanned == found.records_matched == len(within)
+    assert found.bytes_scanned == sum(len(text.encode()) for text in within)
+
+
 def test_both_ends_of_the_time_count(records: Filled):
     """The last second of StartQuery counts whole: its last millisecond is the end."""
     connection = records.querying()

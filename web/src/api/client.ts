@@ -1,5 +1,6 @@
 /* Asks the server's JSON API; every failure becomes an ApiError that a Note can show. */
 
+import type { Mistake } from "./insights.ts";
 import type {
   Facet, Histogram, LogsPage, Program, RecordInContext, Setting, Status, Suggestion,
 } from "./types.ts";
@@ -11,6 +12,8 @@ export class ApiError extends Error {
     readonly position: number | null = null,
     readonly length = 1,
     readonly hint = "",
+    /** Where an Insights query is wrong; empty for every other failure. */
+    readonly mistakes: Mistake[] = [],
   ) {
     super(message);
   }
@@ -32,7 +35,16 @@ export function apiUrl(path: string, params: Params = {}): URL {
 }
 
 interface ErrorBody {
-  error?: { message?: string; position?: number; length?: number; hint?: string };
+  error?: string | { message?: string; position?: number; length?: number; hint?: string };
+  errors?: Mistake[];
+}
+
+/** What an error's body says, whichever of the two shapes it has. */
+export function errorOf(body: ErrorBody, status: number): ApiError {
+  const said = typeof body.error === "string" ? { message: body.error } : (body.error ?? {});
+  const message = said.message ?? `the server answered ${status}`;
+  const { position, length, hint } = said;
+  return new ApiError(message, status, position ?? null, length ?? 1, hint ?? "", body.errors ?? []);
 }
 
 async function refusal(response: Response): Promise<ApiError> {
@@ -42,12 +54,11 @@ async function refusal(response: Response): Promise<ApiError> {
   } catch {
     // A proxy's answer may be no JSON; the status line is then all there is to say.
   }
-  const message = body.error?.message ?? `the server answered ${response.status}`;
-  const { position, length, hint } = body.error ?? {};
-  return new ApiError(message, response.status, position ?? null, length ?? 1, hint ?? "");
+  return errorOf(body, response.status);
 }
 
-async function ask<T>(url: URL, init: RequestInit = {}): Promise<T> {
+/** The answer of a request that the server took; every other outcome throws an ApiError. */
+export async function reach(url: URL, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(url, init);
@@ -56,7 +67,11 @@ async function ask<T>(url: URL, init: RequestInit = {}): Promise<T> {
     throw new ApiError("the server does not answer", 0);
   }
   if (!response.ok) throw await refusal(response);
-  return (await response.json()) as T;
+  return response;
+}
+
+export async function ask<T>(url: URL, init: RequestInit = {}): Promise<T> {
+  return (await (await reach(url, init)).json()) as T;
 }
 
 export interface LogsQuery {

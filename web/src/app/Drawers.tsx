@@ -15,7 +15,13 @@ const BUTTONS: { drawer: Drawer; icon: IconName; name: string }[] = [
   { drawer: "time", icon: "clock", name: "Time" },
 ];
 
-export function Drawers({ drawer }: { drawer: Signal<Drawer> }) {
+interface Props {
+  drawer: Signal<Drawer>;
+  /** What the page calls its left side. */
+  side?: string;
+}
+
+export function Drawers({ drawer, side = "Facets" }: Props) {
   useEffect(() => {
     document.documentElement.dataset.drawer = drawer.value;
     const close = (event: KeyboardEvent) => {
@@ -33,7 +39,7 @@ export function Drawers({ drawer }: { drawer: Signal<Drawer> }) {
       {BUTTONS.map(({ drawer: name, icon, name: text }) => (
         <button key={name} aria-expanded={drawer.value === name}
           onClick={() => { drawer.value = drawer.value === name ? "" : name; }}>
-          <Icon name={icon} />{text}
+          <Icon name={icon} />{name === "facets" ? side : text}
           {name === "facets" && choices > 0 && <b class="calm">{choices}</b>}
         </button>
       ))}

@@ -5,6 +5,7 @@ import { Icon, type IconName } from "../parts/Icon.tsx";
 
 const PAGES: { to: string; path: string; icon: IconName; name: string }[] = [
   { to: "/logs?live=1", path: "/logs", icon: "logs", name: "Logs" },
+  { to: "/query", path: "/query", icon: "query", name: "Query" },
   { to: "/welcome", path: "/welcome", icon: "home", name: "Start" },
 ];
 const HEALTH = { to: "/system", path: "/system", icon: "health" as IconName, name: "Health" };

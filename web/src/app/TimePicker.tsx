@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
-import { endsNow, from, setParams, to } from "../address/address.ts";
+import { endsNow, from, path, setParams, to } from "../address/address.ts";
 import { setWindow } from "../band/brush.ts";
 import { lit } from "../band/overview.ts";
 import { Icon } from "../parts/Icon.tsx";
@@ -92,7 +92,7 @@ function RangeMenu({ onDone }: { onDone: () => void }) {
   const last = useRef<HTMLInputElement>(null);
   const [start, end] = edges();
   const choose = (value: string) => {
-    setParams({ from: value === "-15m" ? "" : value, to: "", live: "1" }, true);
+    setParams({ from: value === "-15m" ? "" : value, to: "", live: path.peek() === "/logs" ? "1" : "" }, true);
     onDone();
   };
   const apply = (event: Event) => {

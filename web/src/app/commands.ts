@@ -10,15 +10,10 @@ import { toggleSort } from "../records/RecordTable.tsx";
 import { cursor, moveBy, moveTo, moveToNext, openRow } from "../records/viewport.ts";
 import { chooseValue, showTrace } from "../search/apply.ts";
 import { toggleLive } from "./LivePill.tsx";
+import type { Command } from "./page-commands.ts";
 import { toggleTheme } from "./preferences.ts";
 import { shiftWindow, zoom } from "./TimePicker.tsx";
 import { copyLink } from "./TopBar.tsx";
-
-export interface Command {
-  key: string;
-  name: string;
-  run: () => void;
-}
 
 /* The value that f and x speak of: under the pointer, or holding the focus. */
 let pointed: Element | null = null;
@@ -110,6 +105,7 @@ export const commands: Command[] = [
   { key: "", name: "List or JSON", run: () => setParams({ view: view.peek() === "json" ? "" : "json" }, true) },
   { key: "", name: "Turn the order around", run: toggleSort },
   { key: "g l", name: "Go to Logs", run: () => go("/logs?live=1") },
+  { key: "g q", name: "Go to Query", run: () => go("/query") },
   { key: "", name: "Go to Health", run: () => go("/system") },
   { key: "", name: "Go to Settings", run: () => go("/settings") },
   { key: "", name: "Go to Start", run: () => go("/welcome") },

@@ -2,10 +2,13 @@
 
 import { path } from "../address/address.ts";
 import { commands } from "./commands.ts";
+import { pageCommands } from "./page-commands.ts";
 import { preferences } from "./preferences.ts";
 
 const SECOND_KEY_MS = 600;
 const EVERYWHERE = new Set(["d", "y", "/"]);
+/* What means the same on the query page as on the logs page; the rest of its keys it brings along. */
+const ON_QUERY = new Set(["[", "]", "-", "+", "c", "t"]);
 const ARROWS: Record<string, string> = { ArrowDown: "j", ArrowUp: "k", Home: "g", End: "G" };
 const CONTROLS = "button, a, input, select, textarea, [contenteditable], dialog, .value, .tree .n";
 
@@ -15,7 +18,13 @@ export interface KeyActions {
 }
 
 function find(key: string) {
-  return commands.find((command) => command.key === key);
+  return pageCommands.peek().find((command) => command.key === key) ?? commands.find((command) => command.key === key);
+}
+
+/** Whether a key means something on the page that is open. */
+export function isOffered(key: string): boolean {
+  if (path.peek() === "/logs" || EVERYWHERE.has(key) || key === "g") return true;
+  return (path.peek() === "/query" && ON_QUERY.has(key)) || pageCommands.peek().some((command) => command.key === key);
 }
 
 function isWriting(target: Element): boolean {
@@ -37,7 +46,8 @@ export function listenToKeys(actions: KeyActions): () => void {
     waiting = window.setTimeout(() => { waiting = 0; find(key)?.run(); }, SECOND_KEY_MS);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const target = event.target as Element;
+    // Inside the query editor's shadow root the event's own target is only its host.
+    const target = (event.composedPath()[0] ?? event.target) as Element;
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
       event.preventDefault();
       actions.palette();
@@ -53,7 +63,7 @@ export function listenToKeys(actions: KeyActions): () => void {
     waiting = 0;
     const key = ARROWS[event.key] ?? event.key;
     if (isSecond && find(`g ${key}`)) return find(`g ${key}`)?.run();
-    if (path.peek() !== "/logs" && !EVERYWHERE.has(key) && key !== "g") return;
+    if (!isOffered(key)) return;
     if (key === "g" && !isLong) return runLater("g");
     const command = find(key);
     if (!command) return;

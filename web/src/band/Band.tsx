@@ -1,6 +1,7 @@
 /* The row of windows on top: when. Below it the horizon, on which the errors stand. */
 
 import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 import type { Histogram } from "../api/types.ts";
@@ -15,7 +16,8 @@ import { band, inWindow, isCounting, lit } from "./overview.ts";
 
 const AXIS_PX = 22;
 
-export function Band() {
+/** `caption` takes the place of the counts where the band belongs to something else than a search. */
+export function Band({ caption }: { caption?: ComponentChildren }) {
   const chart = useRef<SVGSVGElement>(null);
   const size = useSignal<[number, number]>([1384, 118]);
   useLayoutEffect(() => {
@@ -35,7 +37,7 @@ export function Band() {
       <svg class="chart" ref={chart} role="img" aria-label={summaryOf(counts)} onPointerDown={startBrush}>
         {counts && <Chart counts={counts} frame={frame} height={height} />}
       </svg>
-      <Caption />
+      {caption ? <div class="caption">{caption}<Legend /></div> : <Caption />}
       {(isLoading.value || isCounting.value) && <div class="progress" />}
     </section>
   );
@@ -178,19 +180,27 @@ function endText(counts: Histogram): string {
   return `${isNow ? "now " : ""}${partsOf(counts.to_ms).minute}`;
 }
 
+function Legend() {
+  const counts = inWindow.value;
+  if (!counts) return null;
+  const sums = sumsOf(counts);
+  return (
+    <span class="wide legends">
+      {BAND_CLASSES.map((name, i) => (
+        <span class={`legend c-${name}`} key={name}>{name} <b>{countText(sums[i] ?? 0)}</b></span>
+      ))}
+      <span>{lengthText(band.value?.step_ms ?? counts.step_ms)} a bar</span>
+    </span>
+  );
+}
+
 function Caption() {
   const counts = inWindow.value;
   if (!counts) return <div class="caption"><span>Counting</span></div>;
-  const sums = sumsOf(counts);
   return (
     <div class="caption">
       <span><b class="matched">{countText(counts.matched)}</b> of {countText(counts.total)} records</span>
-      <span class="wide legends">
-        {BAND_CLASSES.map((name, i) => (
-          <span class={`legend c-${name}`} key={name}>{name} <b>{countText(sums[i] ?? 0)}</b></span>
-        ))}
-        <span>{lengthText(band.value?.step_ms ?? counts.step_ms)} a bar</span>
-      </span>
+      <Legend />
       {lit.value && <button class="linklike" onClick={resume}>Show now</button>}
     </div>
   );

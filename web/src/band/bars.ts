@@ -69,7 +69,9 @@ const TICKS_MS = [
 ];
 
 /** Round moments for the axis, at least `apart` pixels from each other. */
-export function ticksOf(counts: Histogram, width: number, apart: number): number[] {
+export function ticksOf(
+  counts: Pick<Histogram, "from_ms" | "to_ms">, width: number, apart: number,
+): number[] {
   const span = Math.max(1, counts.to_ms - counts.from_ms);
   const step = TICKS_MS.find((one) => (one / span) * width >= apart) ?? span;
   const offset = step >= 3_600_000 ? new Date(counts.from_ms).getTimezoneOffset() * 60_000 : 0;

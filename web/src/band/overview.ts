@@ -24,6 +24,8 @@ export const band = signal<Histogram | null>(null);
 export const inWindow = signal<Histogram | null>(null);
 export const facets = signal<Facet[]>([]);
 export const isCounting = signal(false);
+/** What is counted on a page without a search bar. */
+export const scope = signal("");
 
 /** The window in milliseconds when the range is absolute, else null: all is lit. */
 export const lit = computed<[number, number] | null>(() => {
@@ -71,16 +73,17 @@ async function countFacets(q: string, aborted: AbortSignal): Promise<void> {
 
 /** Count everything anew for the address as it is. */
 export async function recount(withFacets = true): Promise<void> {
-  const q = query.peek();
+  const q = query.peek() || scope.peek();
   if (!isReadable(q)) return;
   abort.abort();
   abort = new AbortController();
   const { signal: aborted } = abort;
   seen = arrivals.peek();
   isCounting.value = true;
+  const asked_ms = Date.now();
   try {
     await Promise.all([countBars(q, aborted), withFacets ? countFacets(q, aborted) : null]);
-    settle();
+    settle(asked_ms);
   } catch (error) {
     if (!aborted.aborted) report(error, q);
   } finally {

@@ -13,8 +13,12 @@ const GROUPS: [string, [string, string][]][] = [
     ["/", "search"], ["f x", "only, not the value under the pointer or focus"],
     ["Space", "live, pause"], ["[ ]", "earlier, later"], ["- +", "zoom out, in"],
   ]],
+  ["Query", [
+    ["Ctrl Enter", "run"], ["Esc", "stop, close the row"], ["Ctrl Space", "complete"], ["Tab", "take a completion or a suggestion"],
+    ["/", "write the query"], ["s", "save"], ["j k", "next, previous row"], ["Enter", "open the row"],
+  ]],
   ["Page", [
-    ["Ctrl K", "commands"], ["y", "copy link"], ["d", "day, night"], ["g l", "logs"], ["?", "this list"],
+    ["Ctrl K", "commands"], ["y", "copy link"], ["d", "day, night"], ["g l", "logs"], ["g q", "query"], ["?", "this list"],
   ]],
 ];
 

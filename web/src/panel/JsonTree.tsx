@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 
+import { path as page } from "../address/address.ts";
 import { oneLine, valueText } from "../parts/text.ts";
 import { toggleColumn } from "../records/TableHead.tsx";
 import { chooseValue } from "../search/apply.ts";
@@ -97,7 +98,7 @@ function Actions({ path, text }: { path: string; text: string }) {
     <span class="acts">
       <button aria-label={`Only ${path} with this value`} onClick={() => chooseValue(path, text, "only")}>=</button>
       <button aria-label={`Not ${path} with this value`} onClick={() => chooseValue(path, text, "not")}>≠</button>
-      <button aria-label={`Column ${path}`} onClick={() => toggleColumn(path)}>column</button>
+      {page.value === "/logs" && <button aria-label={`Column ${path}`} onClick={() => toggleColumn(path)}>column</button>}
     </span>
   );
 }

@@ -61,7 +61,7 @@ function useRecord(id: string, context: number): { around: Signal<RecordInContex
   return { around, failure };
 }
 
-export function Panel() {
+export function Panel({ onClose = close }: { onClose?: () => void }) {
   const id = selected.value;
   const { around, failure } = useRecord(id, tab.value === "Context" ? FAR : NEAR);
   const element = useRef<HTMLElement>(null);
@@ -71,7 +71,7 @@ export function Panel() {
   return (
     <aside class={`panel${isDocked.value ? " docked" : ""}`} aria-label="Record" ref={element} tabIndex={-1} id="panel">
       {failure.value && <div class="note lv-error" role="alert">{visible(failure.value)}</div>}
-      {record && <Head record={record} />}
+      {record && <Head record={record} onClose={onClose} />}
       {record?.trace_id && <TraceStrip record={record} />}
       {record && <Tabs record={record} />}
       {record && <Body record={record} around={known} />}
@@ -84,7 +84,7 @@ export function recordJson(record: FullRecord): string {
   return JSON.stringify(record, null, 2);
 }
 
-function Head({ record }: { record: FullRecord }) {
+function Head({ record, onClose }: { record: FullRecord; onClose: () => void }) {
   const level = levelLook(record.level);
   const time = partsOf(millisOf(record.ts));
   const { module, funcName, lineno } = record.attrs;
@@ -98,7 +98,7 @@ function Head({ record }: { record: FullRecord }) {
         <button class="control quiet small icon-only" aria-label="Copy JSON" onClick={() => copy(recordJson(record), "JSON")}><Icon name="copy" /></button>
         <button class="control quiet small icon-only dock" aria-label="Dock below" aria-pressed={isDocked.value}
           onClick={() => { isDocked.value = !isDocked.value; }}><Icon name="dock" /></button>
-        <button class="control quiet small icon-only" aria-label="Close" onClick={close}><Icon name="close" /></button>
+        <button class="control quiet small icon-only" aria-label="Close" onClick={onClose}><Icon name="close" /></button>
       </div>
       <h2 class="title">{oneLine(record.message, 600)}</h2>
       <div class="line muted">

@@ -20,6 +20,9 @@ const LOOKS: Record<string, LevelLook> = {
   EMERGENCY: { look: "fatal", word: "EMERGENCY", number: 55 },
 };
 
+/** The levels by name, from the calmest up. */
+export const LEVELS: Record<string, number> = Object.fromEntries(Object.entries(LOOKS).map(([name, look]) => [name, look.number]));
+
 const UNKNOWN: LevelLook = { look: "none", word: "?", number: 0 };
 
 export function levelLook(level: string): LevelLook {

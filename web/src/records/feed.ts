@@ -116,11 +116,12 @@ export async function load(): Promise<void> {
     return;
   }
   isLoading.value = true;
+  const asked_ms = Date.now();
   early = [];
   tail.start(q);
   try {
     await loadFirst(q, aborted);
-    settle();
+    settle(asked_ms);
   } catch (error) {
     if (!aborted.aborted) report(error, q);
   } finally {

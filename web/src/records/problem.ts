@@ -41,7 +41,8 @@ export function report(error: unknown, search: string): void {
   }
 }
 
-export function settle(): void {
-  problem.value = null;
+/** An answer has come; what went wrong after it was asked for is another matter and stays. */
+export function settle(asked_ms = Infinity): void {
+  if ((problem.peek()?.since_ms ?? 0) <= asked_ms) problem.value = null;
   read_ms.value = Date.now();
 }

@@ -11,6 +11,8 @@ import { Icon } from "../parts/Icon.tsx";
 import { run } from "./apply.ts";
 import { Completion, optionId } from "./Completion.tsx";
 import { type Option, optionsAt } from "./completion-source.ts";
+import { handOver } from "./handover.ts";
+import { pipeIn } from "./insights.ts";
 import { Pills, Underlay } from "./Terms.tsx";
 import { parse } from "./parser.ts";
 
@@ -72,8 +74,13 @@ export function SearchBar() {
   }), []);
 
   const setText = (value: string, caret: number) => {
-    text.value = value;
     clearTimeout(typing.current);
+    if (pipeIn(value) >= 0) {
+      list.close();
+      handOver(value);
+      return;
+    }
+    text.value = value;
     typing.current = window.setTimeout(() => {
       if (isReadable(value)) run(value, false);
     }, TYPING_MS);

@@ -1,6 +1,6 @@
 /* Puts a search text into the address: the only way by which a search changes. */
 
-import { query, setParams } from "../address/address.ts";
+import { from, go, path, query, setParams, to } from "../address/address.ts";
 import { remember } from "../app/preferences.ts";
 import { report } from "../records/problem.ts";
 import { choose } from "./edit.ts";
@@ -15,7 +15,8 @@ export function run(text: string, push = true): boolean {
     return false;
   }
   if (push) remember(text);
-  setParams({ q: text.trim() }, push);
+  if (path.peek() === "/logs") setParams({ q: text.trim() }, push);
+  else go(`/logs?${new URLSearchParams({ q: text.trim(), from: from.peek(), to: to.peek() }).toString()}`);
   return true;
 }
 

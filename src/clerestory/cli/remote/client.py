@@ -19,6 +19,9 @@ from clerestory.model.errors import ClerestoryError
 TIMEOUT_S: Final = 30.0
 # The server sends a heartbeat every 15 s: two missed ones mean a dead connection.
 STREAM_TIMEOUT_S: Final = 35.0
+# A query runs for at most a minute; it may wait for others first.
+QUESTION_TIMEOUT_S: Final = 300.0
+BLOCK_BYTES: Final = 1024 * 1024
 BODY_BYTES_MAX: Final = 256 * 1024 * 1024
 
 
@@ -88,6 +91,43 @@ class Client:
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Any:
         """Return the decoded JSON answer to a POST; raises as `get` does."""
         return self._json(self._request("POST", path, body=body, headers=headers))
+
+    def ask(self, path: str, question: object) -> Iterator[Any]:
+        """Post a question, then return the JSON lines of the answer; raises as `stream` does."""
+        response = self._question(path, question)
+        if response.status != 200:
+            self._json(response)
+        return self._frames(response)
+
+    def file(self, path: str, question: object, **params: object) -> Iterator[bytes]:
+        """Post a question, then return the blocks of the file that answers it.
+
+        Raises:
+            ServerError: No server, or the connection broke.
+            ApiError: The server refused.
+        """
+        response = self._question(_with(path, params), question)
+        if response.status != 200:
+            self._json(response)
+        return self._blocks(response)
+
+    def _question(self, target: str, question: object) -> HTTPResponse:
+        return self._request(
+            "POST",
+            target,
+            body=json.dumps(question).encode(),
+            headers={"Content-Type": "application/json"},
+            timeout_s=QUESTION_TIMEOUT_S,
+        )
+
+    def _blocks(self, response: HTTPResponse) -> Iterator[bytes]:
+        try:
+            while block := response.read(BLOCK_BYTES):
+                yield block
+        except (OSError, HTTPException) as error:
+            raise ServerError(f"the answer of {self.endpoint} broke off: {error}") from None
+        finally:
+            response.close()
 
     def is_up(self) -> bool:
         """Return whether a clerestory server answers at the address."""

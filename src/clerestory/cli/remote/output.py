@@ -94,10 +94,14 @@ def _styled(text: str, style: Mapping[str, Any]) -> str:
 
 
 def caret(query: str, position: int, length: int) -> str:
-    """Return the query with a line below that underlines the wrong part.
+    """Return the query's wrong line with a line below that underlines the wrong part.
 
     >>> print(caret("level>>warn", 6, 1))
       level>>warn
             ^
     """
-    return f"  {safe(query)}\n  {' ' * len(safe(query[:position]))}{'^' * length}"
+    start = query.rfind("\n", 0, position) + 1
+    line, _, _ = query[start:].partition("\n")
+    place = position - start
+    length = max(1, min(length, len(line) - place))
+    return f"  {safe(line)}\n  {' ' * len(safe(line[:place]))}{'^' * length}"

@@ -18,6 +18,7 @@ from clerestory.server.aws.endpoint import Endpoint
 from clerestory.server.aws.events.removal import Retention, finish_deletions
 from clerestory.server.aws.events.tails import Tails
 from clerestory.server.aws.protocol.tokens import Tokens
+from clerestory.server.aws.queries.desk import Desk
 from clerestory.server.aws.queries.kept import Queries
 from clerestory.server.aws.queries.runner import InsightsRunner
 from clerestory.server.aws.service import Service
@@ -33,6 +34,7 @@ class AwsHouse:
 
     catalog: Catalog
     queries: Queries
+    desk: Desk
     tails: Tails
     counting: Counting
     retention: Retention
@@ -105,6 +107,7 @@ def build_aws(
     return AwsHouse(
         catalog=catalog,
         queries=queries,
+        desk=Desk(store, catalog, queries, is_stopping=is_stopping),
         tails=tails,
         counting=Counting(catalog),
         retention=Retention(store, catalog),

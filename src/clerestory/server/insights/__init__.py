@@ -10,8 +10,9 @@ Invariant: what is not supported is an error that names it; it never returns row
 """
 
 from clerestory.server.insights.columns import Scope, Source, Sources
-from clerestory.server.insights.manual import completions, manual
-from clerestory.server.insights.program import Program, compile_query
+from clerestory.server.insights.language.parser import is_query
+from clerestory.server.insights.manual import cheat_sheet, completions, manual
+from clerestory.server.insights.program import Program, Question, compile_query
 from clerestory.server.insights.run import (
     Bounds,
     Cancellation,
@@ -29,14 +30,17 @@ __all__ = [
     "Cancellation",
     "ExecutionError",
     "Program",
+    "Question",
     "Result",
     "Scope",
     "Source",
     "Sources",
     "Statistics",
+    "cheat_sheet",
     "compile_query",
     "completions",
     "execute",
+    "is_query",
     "manual",
     "place_of",
     "run",

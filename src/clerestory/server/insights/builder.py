@@ -73,6 +73,7 @@ class Builder:
         shown: What the result has: label and column; None until a command says so.
         order: SQL of the order that rows stand in.
         matched: Stage whose rows count as matched.
+        keeps_all: Whether no command has left a record out so far.
     """
 
     def __init__(self, around: Surroundings, scope: Scope, start_ms: int, end_ms: int) -> None:
@@ -86,6 +87,7 @@ class Builder:
         self.display: tuple[str, ...] | None = None
         self.has_fields = False
         self.matched: str | None = None
+        self.keeps_all = True
         self.matched_column: str | None = None
         self.before: list[Callable[[], str]] = []
         self.joined: dict[str, Builder | None] = {}
@@ -101,7 +103,7 @@ class Builder:
         self.scan_name = around.name("s")
         self.relation = self.scan_name
         self.row = tuple(around.name("o") for _column in columns.ORDER)
-        self.order = [f"{column} DESC" for column in self.row]
+        self.order = self.row_order(descending=True)
         self.places: list[str] = []
 
     def parameter(self, value: str) -> str:
@@ -138,6 +140,7 @@ class Builder:
     def stage(self, text: str) -> None:
         """Add a stage; `{from}` in its text is the relation so far."""
         self.flush()
+        self.keeps_all = self.keeps_all and self.matched is not None
         self._push(text.replace("{from}", self.relation))
 
     def flush(self) -> None:
@@ -154,10 +157,12 @@ class Builder:
     def filter(self, condition: str) -> None:
         """Keep the rows for which a condition holds."""
         self.flush()
+        self.keeps_all = self.keeps_all and self.matched is not None
         self._push(f"SELECT * FROM {self.relation} WHERE {condition}")
 
     def narrow(self, condition: str) -> None:
         """Let the scan skip rows that no later stage would keep."""
+        self.keeps_all = False
         self._conditions.append(condition)
 
     def close(self, env: dict[str, Sql]) -> None:
@@ -215,7 +220,13 @@ class Builder:
         return None
 
     def event_field(self, name: Name) -> Sql:
-        """Return a field of the event, whatever columns were made since."""
+        """Return a field of the event, whatever columns were made since.
+
+        Raises:
+            QueryError: It is of what this server does not keep.
+        """
+        if name.path[0] == "@entity":
+            raise wrong(f"`{name.text}` is not kept here", name.at, "entities of PutLogEvents")
         if name.text not in self._fields:
             scan = _Scan(self)
             found = columns.system_field(scan, self.scope, name.text)
@@ -285,6 +296,17 @@ class Builder:
             parts = [value.text for value in self.env.values()]
         return f"toString(tuple({', '.join(parts)}))"
 
+    def row_order(self, *, descending: bool) -> list[str]:
+        """Return the SQL of the order of events: by time, then by identity."""
+        return [f"{column} {'DESC' if descending else 'ASC'}" for column in self.row]
+
+    def is_event_time(self, node: Node) -> bool:
+        """Return whether an expression is the time of the row's own event."""
+        if not (self.open and isinstance(node, Name) and node.text == "@timestamp"):
+            return False
+        own = self.event_field(node)
+        return self.env.get(node.text, own).text == own.text
+
     def ordered(self, limit: int | None = None) -> str:
         """Return the end of a SELECT: order and limit."""
         order = f" ORDER BY {', '.join(self.order)}" if self.order else ""
@@ -313,15 +335,18 @@ class Builder:
 
     def scanned_sql(self) -> str:
         """Return the statement that counts the records looked at, and the bytes of their texts."""
-        found = f"count(), sum({columns.MESSAGE_BYTES})"
-        return f"SELECT {found} FROM {columns.TABLE} WHERE {self._where()}"
+        start, end = self._time_parameters()
+        return columns.volume(self._scope_condition(), start, end)
 
     def _where(self) -> str:
         if not self._condition:
-            start, end = self._parameter(self.start_ms), self._parameter(self.end_ms)
-            time = columns.window(f"{{{start}:Int64}}", f"{{{end}:Int64}}")
+            time = columns.window(*self._time_parameters())
             self._condition = f"{time} AND ({self._scope_condition()})"
         return self._condition
+
+    def _time_parameters(self) -> tuple[str, str]:
+        start, end = self._parameter(self.start_ms), self._parameter(self.end_ms)
+        return f"{{{start}:Int64}}", f"{{{end}:Int64}}"
 
     def _scope_condition(self) -> str:
         """Return the groups' condition; parameters of two scopes may have the same names."""

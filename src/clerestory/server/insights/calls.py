@@ -107,7 +107,7 @@ def _arithmetic(builder: Builder, op: str, left: Sql, right: Sql) -> Sql:
     else:
         # the engine's remainder is rounded away where the quotient has more digits than a number
         first, second = builder.bind(first), builder.bind(second)
-        beyond = f"abs({first} / {second}) >= {values.EXACT_MAX}"
+        beyond = f"abs({first} / {second}) >= {values.QUOTIENT_MAX}"
         made = f"if({second} = 0 OR {beyond}, NULL, modulo({first}, {second}))"
     return Sql("number", made if op in "+-" else values.finite(builder, made))
 

@@ -55,6 +55,11 @@ _ROUTE_SHAPE: Final = (
 _REQUEST: Final = r"RequestId: ([0-9a-fA-F-]{36})"
 
 
+def names() -> tuple[str, ...]:
+    """Return every field that can be found."""
+    return tuple(dict.fromkeys(("@type", "@requestId", *_REPORT, *_TRACE, *_FLOW, *_ROUTE)))
+
+
 def field(name: str) -> str | None:
     """Return SQL for the stored form of a field found in the event's text, or None."""
     if name == "@type":

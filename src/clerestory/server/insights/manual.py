@@ -1,6 +1,7 @@
-"""The reference of the language, and what an editor offers: both from the registry.
+"""The reference of the language, its cheat sheet, and what an editor offers: from the registry.
 
     commands, functions -> registry -> [manual] -> docs/reference/insights.md, completion
+                                                -> docs/how-to/insights-cheat-sheet.md
 
 Invariant: what stands here is what the parser knows.
 """
@@ -24,7 +25,39 @@ filter level = "ERROR" and ispresent(user_id)   # a comment ends with the line
 | limit 20
 ```
 
-What is not supported is an error that names it and points at the character.
+What is not supported is an error that names it and points at the character. The
+[cheat sheet](../how-to/insights-cheat-sheet.md) has queries to copy.
+"""
+
+_ASKING: Final = """\
+## Where to ask
+
+| where | how |
+|---|---|
+| the page | [`/query`](../how-to/query-page.md) |
+| a terminal | [`clerestory query 'stats count(*) by level' --from 1h`](cli.md#clerestory-query) |
+| an AWS client | [StartQuery and GetQueryResults](../how-to/ci-without-aws.md) |
+| any program | `POST /api/v1/insights` |
+
+The body of `POST /api/v1/insights` is JSON: `query`, `groups` (names of log groups; none means
+all), `from` and `to` (`-15m`, `now`, ISO 8601 or milliseconds), `limit`. The answer is NDJSON: while
+the query runs a line `{"progress": {..}}` about every 200 ms, with the records and bytes that the
+engine has read; at the end `{"result": {..}}` or `{"error": {..}}`. Who closes the connection ends
+the query. A text that is no query is answered with 400, and `errors` has the offset of the first
+wrong character, that behind the last one, the message and a suggestion.
+
+A result has `columns` (name and type: `time`, `number` or `text`), `rows`, `record_ids` (what
+`/api/v1/logs/{id}` takes, null for aggregates), `statistics`, `limit`, `limited` (there are more
+rows) and `warnings`. A number is a JSON number, a missing value is null, every other cell is text;
+a column of events is one of numbers when each of its cells is a number of at most 15 digits.
+
+`POST /api/v1/insights/export?format=csv|json|ndjson|parquet` takes the same body and gives a file.
+No value is changed: a cell that begins with `=`, `+`, `-`, `@` or a tab is written as it is, and a
+spreadsheet may take it for a formula; import such a file as text.
+
+Beside these are `POST .../check` (errors, without running), `GET .../language`, `GET .../fields`,
+`GET .../groups`, and `GET`, `PUT` and `DELETE .../saved`: saved queries are the query definitions
+of the AWS API.
 """
 
 _RULES: Final = """\
@@ -45,7 +78,7 @@ _RULES: Final = """\
 | a number and a text | compare as numbers; a text that is no number makes it false |
 | two texts | compare as numbers when both are numbers, else as texts |
 | a map or a list | makes a comparison false and has no text |
-| arithmetic | with what is no number, or by zero, gives a missing value; so does a remainder of a quotient beyond 2^53 |
+| arithmetic | with what is no number, or by zero, gives a missing value; so does a remainder of a quotient beyond 2^51 |
 
 ## Fields
 
@@ -73,6 +106,69 @@ _LIMITS: Final = """\
 | values of `in [..]`; operators of an expression | 1,000; 200 |
 | fields of a `parse` | 100 |
 """
+
+
+_SHEET: Final = """\
+Each query here can be copied as it is: into the page, behind `clerestory query`, or into StartQuery
+of the AWS endpoint. Every one of them runs in the tests.
+
+```sh
+clerestory query 'stats count(*) as n by level | sort n desc' --from 1h
+```
+
+All rules and limits are in [the reference](../reference/insights.md).
+"""
+
+# question, query
+_QUESTIONS: Final = (
+    ("What happened last?", "fields @timestamp, level, message | sort @timestamp desc | limit 20"),
+    (
+        "What went wrong for one user?",
+        'filter level = "ERROR" and user_id = "u1" | fields @timestamp, message, error_code',
+    ),
+    (
+        "Which paths fail most?",
+        "filter status >= 500 | stats count(*) as errors by path | sort errors desc | limit 10",
+    ),
+    (
+        "What share of the requests fails, every five minutes?",
+        "stats sum(status >= 500) / count(*) * 100 as percent by bin(5m)",
+    ),
+    (
+        "How long do requests take?",
+        "stats avg(latency), pct(latency, 50), pct(latency, 99), max(latency) by bin(5m)",
+    ),
+    (
+        "Which requests were the slowest?",
+        "fields @timestamp, method, path, latency | sort latency desc | limit 10",
+    ),
+    ("How many users are there an hour?", "stats count_distinct(user_id) as users by bin(1h)"),
+    (
+        "What is the last that each user did?",
+        "fields @timestamp, user_id, path | sort @timestamp desc | dedup user_id",
+    ),
+    ("Which messages are alike?", "pattern @message"),
+    ("What is new since yesterday?", "pattern @message | diff previousDay"),
+    (
+        "What took how long, where the text alone says it?",
+        (
+            'parse @message "user=*, time:*" as user, time | filter ispresent(user) '
+            "| stats avg(time) as ms by user | sort ms desc"
+        ),
+    ),
+    (
+        "Which service is loudest?",
+        "stats count(*) as records, sum(messageSize(@message)) as bytes by @log | sort bytes desc",
+    ),
+    (
+        "What did the requests of failed users look like?",
+        (
+            'filter user_id in (filter level = "ERROR" | display user_id) '
+            "| fields @timestamp, user_id, path, status"
+        ),
+    ),
+    ("All records of one trace?", 'filter trace_id = "4efaaf4d1e874efaaf4d1e874efaaf4d"'),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,12 +218,36 @@ def completions() -> list[Completion]:
 
 def manual() -> str:
     """Return docs/reference/insights.md without its first heading."""
-    parts = [_INTRODUCTION, "## Commands\n"]
+    parts = [_INTRODUCTION, _ASKING, "## Commands\n"]
     parts += [_command(one) for one in commands().values() if not one.refusal]
     parts += [_RULES, "## Functions\n"]
     parts += [_group(group) for group in GROUPS]
     parts += [_LIMITS, _refused()]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def cheat_sheet() -> str:
+    """Return docs/how-to/insights-cheat-sheet.md without its first heading."""
+    parts = [_SHEET, "## Questions\n"]
+    parts += [f"{question}\n\n```text\n{query}\n```\n" for question, query in _QUESTIONS]
+    parts.append("## Commands\n")
+    for one in commands().values():
+        if not one.refusal:
+            parts.append(f"`{one.syntax}`: {one.help}\n\n```text\n{one.example}\n```\n")
+    for group in GROUPS:
+        rows = [
+            f"| `{_cell(signature(one))}` | {_cell(one.help)} | `{_cell(_query_of(one))}` |"
+            for one in group
+            if not one.refusal
+        ]
+        heading = f"## {group[0].group}\n\n| function | what | query |\n|---|---|---|"
+        parts.append("\n".join([heading, *rows, ""]))
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _query_of(function: Function) -> str:
+    """Return a whole query that uses a function."""
+    return f"{'stats' if function.aggregate else 'fields'} {function.example} as x"
 
 
 def _command(command: Command) -> str:

@@ -14,6 +14,7 @@ from clerestory.server.insights import columns, values
 from clerestory.server.insights.builder import Builder, Surroundings
 from clerestory.server.insights.columns import Scope, Sources
 from clerestory.server.insights.commands.combining import scope_of
+from clerestory.server.insights.commands.stats import Stats
 from clerestory.server.insights.language.parser import parse
 from clerestory.server.insights.language.reader import wrong
 from clerestory.server.insights.language.tree import Place, Query
@@ -27,13 +28,37 @@ _AFTER_DEDUP: Final = frozenset({"limit", "head", "tail"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A query as it is asked.
+
+    Attributes:
+        text: The query.
+        groups: Names of the groups; empty: the query has to name them; None: all, unless the query
+            names some.
+        start_ms: First millisecond that counts.
+        end_ms: Last millisecond that counts.
+        limit: Most rows, where the query names no smaller number.
+    """
+
+    text: str
+    groups: tuple[str, ...] | None
+    start_ms: int
+    end_ms: int
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """A query ready to run.
 
     Attributes:
         sql: Its SELECT: pointer, then one text a column; the last column is the number of
-            matched records where `counts` is set.
+            matched records where `counts` is set. It gives one row more than `rows_max`, which
+            tells that there are more.
         labels: What the columns are called.
+        kinds: Kind of each column (see values).
+        commands: Names of the commands, in their order.
+        chart: What the result can be drawn as: `time`, `bar` or `none`.
         parameters: Value of each parameter.
         regexes: What the engine has to accept: parameter, pattern, place in the query.
         counts: Whether the result tells how many records matched.
@@ -42,11 +67,15 @@ class Program:
         scanned_sql: Tells how many records and bytes the query looked at.
         rows_max: No result has more rows.
         filtered_only: Whether every matched record is a row of the result, up to the limit.
+        matches_all: Whether every record that it looked at matched.
         warnings: What the user should know.
     """
 
     sql: str
     labels: tuple[str, ...]
+    kinds: tuple[str, ...]
+    commands: tuple[str, ...]
+    chart: str
     parameters: dict[str, str | int | float]
     regexes: tuple[tuple[str, str, Place], ...]
     counts: bool
@@ -55,6 +84,7 @@ class Program:
     scanned_sql: str
     rows_max: int
     filtered_only: bool
+    matches_all: bool
     warnings: tuple[str, ...] = field(default=())
 
 
@@ -96,7 +126,7 @@ def compile_query(
     most = min(limit or ROWS_DEFAULT, ROWS_MAX)
     if limit is None and any(step.command in _AFTER_DEDUP for step in rest.steps):
         most = ROWS_MAX
-    return _program(builder, most)
+    return _program(builder, query, most)
 
 
 def compile_steps(builder: Builder, query: Query) -> None:
@@ -118,7 +148,7 @@ def compile_steps(builder: Builder, query: Query) -> None:
         deduplicated = deduplicated or step.command == "dedup"
 
 
-def _program(builder: Builder, most: int) -> Program:
+def _program(builder: Builder, query: Query, most: int) -> Program:
     outputs = builder.outputs()
     texts = [values.shown_of(builder, value) for _label, value in outputs]
     builder.flush()
@@ -130,12 +160,15 @@ def _program(builder: Builder, most: int) -> Program:
         selected.append(builder.matched_column)
     sql = (
         f"{builder.tables()} SELECT {', '.join(selected)} FROM {builder.relation}"
-        f"{builder.ordered(most)}"
+        f"{builder.ordered(most + 1)}"
     )
     matched = f"{builder.tables(builder.matched)} SELECT count() FROM {builder.matched}"
     return Program(
         sql=sql,
         labels=tuple(label for label, _value in outputs),
+        kinds=tuple(value.kind for _label, value in outputs),
+        commands=tuple(commands()[step.command].name for step in query.steps),
+        chart=_chart(query, {label: value.kind for label, value in outputs}),
         parameters=builder.around.parameters,
         regexes=tuple(builder.around.regexes),
         counts=builder.matched_column is not None,
@@ -144,5 +177,20 @@ def _program(builder: Builder, most: int) -> Program:
         scanned_sql=builder.scanned_sql(),
         rows_max=most,
         filtered_only=filtered_only,
+        matches_all=builder.keeps_all,
         warnings=tuple(dict.fromkeys(builder.around.warnings)),
     )
+
+
+def _chart(query: Query, kinds: dict[str, str]) -> str:
+    """Return what a result with these columns can be drawn as."""
+    keys: tuple[str, ...] = ()
+    for step in query.steps:
+        if isinstance(step.details, Stats):
+            keys = tuple(key.label for key in step.details.keys)
+    keys = tuple(key for key in keys if key in kinds)
+    if not keys or len(keys) == len(kinds):
+        return "none"
+    if any(kinds[key] == "time" for key in keys):
+        return "time"
+    return "bar" if len(keys) == 1 else "none"

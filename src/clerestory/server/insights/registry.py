@@ -101,9 +101,44 @@ def functions() -> Mapping[str, Function]:
     return FUNCTIONS
 
 
+# what other languages, and people, call it
+_ELSEWHERE: Final = {
+    "percentile": "pct",
+    "p": "pct",
+    "dc": "count_distinct",
+    "distinct": "count_distinct",
+    "mean": "avg",
+    "first": "earliest",
+    "last": "latest",
+    "length": "strlen",
+    "len": "strlen",
+    "upper": "toupper",
+    "lower": "tolower",
+    "contains": "strcontains",
+    "exists": "ispresent",
+    "isnotnull": "ispresent",
+    "select": "fields",
+    "eval": "fields",
+    "project": "fields",
+    "search": "filter",
+    "order": "sort",
+    "orderby": "sort",
+    "group": "stats",
+    "summarize": "stats",
+    "rex": "parse",
+    "extract": "parse",
+    "take": "limit",
+}
+
+
 def nearest(name: str, known: "Mapping[str, Command] | Mapping[str, Function]") -> str | None:
-    """Return the spelling of the known name that looks most like this one."""
-    found = get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
+    """Return the spelling of the known name that was probably meant."""
+    name = name.lower()
+    meant = _ELSEWHERE.get(name, "")
+    if meant in known:
+        return known[meant].name
+    usable = [one for one, entry in known.items() if not entry.refusal]
+    found = get_close_matches(name, usable, n=1, cutoff=0.6)
     return known[found[0]].name if found else None
 
 

@@ -25,6 +25,7 @@ MEMORY_BYTES_MAX: Final = 2_000_000_000
 _TIMEOUT: Final = "Code: 159."
 _CANCELLED: Final = "Code: 394."
 _REGEX: Final = "Code: 427."
+_OF_MARK: Final = "query LIKE {pattern:String} AND query NOT LIKE 'KILL%'"
 _OPTIONS: Final = (
     "join_use_nulls = 1, max_query_size = 10000000, max_expanded_ast_elements = 5000000"
 )
@@ -72,14 +73,30 @@ class Cancellation:
         """Whether the query is to end."""
         return self._asked.is_set()
 
+    def ask(self) -> None:
+        """Let no further statement of the query begin."""
+        self._asked.set()
+
     def cancel(self, connection: Connection) -> None:
         """End the query; `connection` is another one than the query's own."""
-        self._asked.set()
-        pattern = f"%log_comment = '{self._mark}'%"
-        connection.run(
-            "KILL QUERY WHERE query LIKE {pattern:String} AND query NOT LIKE 'KILL%' ASYNC",
-            {"pattern": pattern},
+        self.ask()
+        connection.run(f"KILL QUERY WHERE {_OF_MARK} ASYNC", {"pattern": self._pattern})
+
+    def progress(self, connection: Connection) -> tuple[int, int]:
+        """Return how many rows and bytes the statement that runs now has read.
+
+        These are rows that the engine read: more than the query is about where a block holds other
+        records as well, and less where an index leaves blocks out.
+        """
+        found = connection.rows(
+            f"SELECT sum(read_rows), sum(read_bytes) FROM system.processes WHERE {_OF_MARK}",  # noqa: S608
+            {"pattern": self._pattern},
         )
+        return int(found[0][0]), int(found[0][1])
+
+    @property
+    def _pattern(self) -> str:
+        return f"%log_comment = '{self._mark}'%"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,21 +122,28 @@ class Result:
 
     Attributes:
         columns: Labels of its columns; without `@ptr`.
+        kinds: Kind of each column (see values).
         rows: Each row's values by label; a missing value is left out. Rows that are events also
             have `@ptr`.
         statistics: What it took.
+        limit: Most rows that it could give.
+        limited: Whether there were more.
         warnings: What the user should know.
     """
 
     columns: tuple[str, ...]
+    kinds: tuple[str, ...]
     rows: list[dict[str, str]]
     statistics: Statistics
+    limit: int
+    limited: bool
     warnings: tuple[str, ...] = field(default=())
 
-    def fields(self) -> list[list[dict[str, str]]]:
-        """Return the rows as GetQueryResults has them."""
+    def fields(self, first: int = 0, last: int | None = None) -> list[list[dict[str, str]]]:
+        """Return some rows as GetQueryResults has them."""
         return [
-            [{"field": name, "value": value} for name, value in row.items()] for row in self.rows
+            [{"field": name, "value": value} for name, value in row.items()]
+            for row in self.rows[first:last]
         ]
 
 
@@ -185,13 +209,15 @@ def execute(
     statement = _Statement(connection, program, bounds or Bounds(), cancellation)
     verify(connection, program)
     found = statement.rows(program.sql)
-    rows = [_row(program, one) for one in found]
+    rows = [_row(program, one) for one in found[: program.rows_max]]
     matched, scanned, scanned_bytes = 0.0, "0", "0"
     if statistics:
-        matched = _matched(statement, program, found)
         scanned, scanned_bytes = (one or "0" for one in statement.rows(program.scanned_sql)[0])
+        all_matched = program.matches_all
+        matched = float(scanned) if all_matched else _matched(statement, program, found)
     return Result(
         columns=program.labels,
+        kinds=program.kinds,
         rows=rows,
         statistics=Statistics(
             records_matched=float(matched),
@@ -199,6 +225,8 @@ def execute(
             bytes_scanned=float(scanned_bytes),
             seconds=time.monotonic() - began,
         ),
+        limit=program.rows_max,
+        limited=len(found) > program.rows_max,
         warnings=program.warnings,
     )
 
@@ -277,7 +305,7 @@ def _row(program: Program, found: list[str | None]) -> dict[str, str]:
 def _matched(statement: _Statement, program: Program, found: list[list[str | None]]) -> float:
     if program.counts and found:
         return max(float(row[-1] or 0) for row in found)
-    if program.filtered_only and len(found) < program.rows_max:
+    if program.filtered_only and len(found) <= program.rows_max:
         return len(found)
     return float(statement.rows(program.matched_sql)[0][0] or 0)
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 EXACT_MAX: Final = 9_007_199_254_740_992  # 2**53: above it a Float64 skips whole numbers
+# 2**51: above it quotient times divisor is rounded, and with it the remainder
+QUOTIENT_MAX: Final = 2_251_799_813_685_248
 TIME_MS_MIN: Final = -2_208_988_800_000  # 1900
 TIME_MS_MAX: Final = 10_413_791_999_999  # 2299
 
@@ -191,14 +193,14 @@ def _truth_of(condition: str) -> Sql:
 
 def stored_of_raw(raw: str) -> str:
     """Return SQL for the stored form of a raw JSON value; '' and null are missing."""
-    return _once(
+    return once(
         raw,
         "multiIf(r IN ('', 'null'), NULL, ascii(r) != 34 OR position(r, '\\\\') = 0, r, "
         "concat('\"', JSONExtractString(r), '\"'))",
     )
 
 
-def _once(text: str, body: str) -> str:
+def once(text: str, body: str) -> str:
     """Return SQL that computes an expression of `r` for one `r`.
 
     A lambda is one step to the engine's planner, which otherwise writes `r` out at each of its
@@ -218,7 +220,7 @@ def part_of(binder: Binder, held: str, path: tuple[str | int, ...]) -> str:
         if names:
             raw, names = f"JSONExtractRaw({raw}, {', '.join(names)})", []
         inside = f"JSONExtractRaw(r, {binder.parameter(str(part))})"
-        raw = _once(raw, f"if(ascii(r) = 91, JSONExtractRaw(r, {int(part) + 1}), {inside})")
+        raw = once(raw, f"if(ascii(r) = 91, JSONExtractRaw(r, {int(part) + 1}), {inside})")
     if names:
         raw = f"JSONExtractRaw({raw}, {', '.join(names)})"
     return stored_of_raw(raw)

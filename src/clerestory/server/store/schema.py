@@ -97,6 +97,12 @@ _ADD_COLUMNS: Final = "ALTER TABLE logs " + ", ".join(
 _ADD_INDEX: Final = (
     "ALTER TABLE logs ADD INDEX IF NOT EXISTS ix_group log_group TYPE set(16) GRANULARITY 1"
 )
+# How much each group has in each minute; 0.002 bytes a record.
+_ADD_COUNTED: Final = (
+    "ALTER TABLE logs ADD PROJECTION IF NOT EXISTS counted (SELECT toStartOfMinute(ts), log_group, "
+    "service, count(), min(ts), sum(length(message)), sum(length(raw)) "
+    "GROUP BY toStartOfMinute(ts), log_group, service)"
+)
 
 STATEMENTS: Final = (
     f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic",
@@ -104,6 +110,7 @@ STATEMENTS: Final = (
     _LOGS,
     _ADD_COLUMNS,
     _ADD_INDEX,
+    _ADD_COUNTED,
     _REJECTED,
     "DROP TABLE IF EXISTS fresh SYNC",
     _FRESH,

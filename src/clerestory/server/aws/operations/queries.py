@@ -3,14 +3,16 @@
 endpoint -> [queries] -> runner -> insights
 """
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clerestory.model.errors import QueryError
 from clerestory.server.aws.errors import invalid, malformed_query, missing
 from clerestory.server.aws.groups import is_own
 from clerestory.server.aws.names import ACCOUNT, group_of
-from clerestory.server.aws.queries.kept import Query
 from clerestory.server.aws.service import Call
+
+if TYPE_CHECKING:
+    from clerestory.server.aws.queries.kept import Query
 
 GROUPS_MAX: Final = 50
 ROWS_MAX: Final = 10_000
@@ -20,6 +22,8 @@ SECONDS_MAX: Final = 5_500_000_000
 
 def start_query(call: Call) -> dict[str, Any]:
     """Answer StartQuery."""
+    from clerestory.server.insights import Question
+
     given = call.given
     _check_language(given)
     groups = _groups(call)
@@ -27,22 +31,19 @@ def start_query(call: Call) -> dict[str, Any]:
     if start > end:
         raise invalid("The specified time range is invalid: startTime is after endTime.")
     text = given["queryString"]
+    question = Question(
+        text=text,
+        groups=tuple(groups),
+        start_ms=start * 1000,
+        end_ms=end * 1000 + 999,
+        limit=given.get("limit"),
+    )
     try:
-        prepared = call.service.queries.runner.prepare(
-            groups,
-            text,
-            start_ms=start * 1000,
-            end_ms=end * 1000 + 999,
-            limit=given.get("limit"),
-        )
+        query = call.service.queries.ask(question)
     except QueryError as error:
         message = f"{error}; {error.hint}" if error.hint else str(error)
         end_offset = min(error.position + error.length, max(len(text), error.position + 1))
         raise malformed_query(message, error.position, end_offset) from error
-    sources = ", ".join(f'"{group}"' for group in groups)
-    shown = f"SOURCE {sources} START={start}000 END={end}999 | {text}" if groups else text
-    query = Query(shown=shown, groups=tuple(groups), prepared=prepared)
-    call.service.queries.start(query)
     return {"queryId": query.id}
 
 
@@ -91,11 +92,11 @@ def get_query_results(call: Call) -> dict[str, Any]:
     last = first + given.get("maxItems", ROWS_MAX)
     answer: dict[str, Any] = {
         "queryLanguage": "CWLI",
-        "results": found.rows[first:last],
+        "results": found.fields(first, last),
         "statistics": found.statistics,
         "status": status,
     }
-    if last < len(found.rows) and status == "Complete":
+    if last < found.count and status == "Complete":
         answer["nextToken"] = call.token(last)
     return answer
 
@@ -127,7 +128,7 @@ def describe_queries(call: Call) -> dict[str, Any]:
     return answer
 
 
-def _described(query: Query) -> dict[str, Any]:
+def _described(query: "Query") -> dict[str, Any]:
     shown: dict[str, Any] = {
         "queryLanguage": "CWLI",
         "queryId": query.id,

@@ -8,16 +8,22 @@ The language is loaded with the first query, not with the server.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from clerestory.server.aws.catalog.catalog import Catalog
 from clerestory.server.aws.errors import invalid, missing
-from clerestory.server.aws.groups import GROUP_SQL, MESSAGE_SQL, STREAM_SQL, scope_of
+from clerestory.server.aws.groups import GROUP_SQL, MESSAGE_SQL, STREAM_SQL, is_own, scope_of
 from clerestory.server.aws.names import ACCOUNT
 from clerestory.server.store.embedded import EmbeddedStore
 
 if TYPE_CHECKING:
-    from clerestory.server.insights import Program, Scope, Source
+    from clerestory.server.insights import Program, Question, Result, Scope, Source
+
+# names are made for the few groups and services, not for each record
+_COUNTED: Final = (
+    f"SELECT {GROUP_SQL} AS name, sum(n) FROM "  # noqa: S608
+    "(SELECT log_group, service, count() AS n FROM logs GROUP BY log_group, service) GROUP BY name"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +31,35 @@ class Found:
     """What a query gave.
 
     Attributes:
-        rows: Fields of each row, in order.
-        statistics: As GetQueryResults has them.
+        result: Its rows and what it took; None while it has given nothing.
+        groups: How many groups it asked.
     """
 
-    rows: list[list[dict[str, str]]]
-    statistics: dict[str, float]
+    result: "Result | None" = None
+    groups: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self.result.rows) if self.result else 0
+
+    def fields(self, first: int, last: int) -> list[list[dict[str, str]]]:
+        """Return some rows as GetQueryResults has them."""
+        return self.result.fields(first, last) if self.result else []
+
+    @property
+    def statistics(self) -> dict[str, float]:
+        """What it took, as GetQueryResults has it."""
+        taken = self.result.statistics if self.result else None
+        return {
+            "recordsMatched": taken.records_matched if taken else 0.0,
+            "recordsScanned": taken.records_scanned if taken else 0.0,
+            "bytesScanned": taken.bytes_scanned if taken else 0.0,
+            "estimatedRecordsSkipped": 0.0,
+            "estimatedBytesSkipped": 0.0,
+            "logGroupsScanned": float(self.groups),
+            "resultCount": float(self.count),
+        }
 
 
 class Prepared(Protocol):
@@ -46,25 +75,29 @@ class Prepared(Protocol):
     def cancel(self) -> None:
         """End it from another thread."""
 
+    def progress(self) -> tuple[int, int]:
+        """Return how many rows and bytes the engine has read for it so far."""
+
 
 class QueryRunner(Protocol):
     """Runs queries over groups."""
 
-    def prepare(
-        self, groups: Sequence[str], query: str, *, start_ms: int, end_ms: int, limit: int | None
-    ) -> Prepared:
+    def prepare(self, question: "Question") -> Prepared:
         """Return a query that can be run.
-
-        Args:
-            groups: Names of the groups; empty: the query names them.
-            query: The text.
-            start_ms: First millisecond that counts.
-            end_ms: Last millisecond that counts.
-            limit: Most rows.
 
         Raises:
             QueryError: The text is no query.
         """
+
+    def check(self, query: str) -> "Program":
+        """Compile a query over all groups, and run nothing.
+
+        Raises:
+            QueryError: The text is no query.
+        """
+
+    def groups(self) -> dict[str, int]:
+        """Return every group and how many records it has."""
 
 
 class InsightsRunner:
@@ -74,35 +107,62 @@ class InsightsRunner:
         self._store = store
         self._catalog = catalog
 
-    def prepare(
-        self, groups: Sequence[str], query: str, *, start_ms: int, end_ms: int, limit: int | None
-    ) -> Prepared:
+    def prepare(self, question: "Question") -> Prepared:
         """Compile a query and let the engine check its regular expressions.
 
         Raises:
             QueryError: The text is no query.
             AwsError: It names a group or an account that does not exist.
         """
+        program, count = self._verified(question)
+        return _Prepared(self._store, program, count)
+
+    def check(self, query: str) -> "Program":
+        """Compile a query over all groups, and run nothing.
+
+        Raises:
+            QueryError: The text is no query.
+            AwsError: It names a group or an account that does not exist.
+        """
+        from clerestory.server.insights import Question
+
+        now_ms = time.time_ns() // 1_000_000
+        return self._verified(Question(text=query, groups=None, start_ms=now_ms, end_ms=now_ms))[0]
+
+    def _verified(self, question: "Question") -> "tuple[Program, int]":
+        """Return the program of a query, and how many groups it asks."""
         from clerestory.server.insights import compile_query, verify
 
-        scopes = [_scope(groups)] if groups else []
+        groups = question.groups
+        chosen = _scope(groups) if groups else _everything() if groups is None else None
+        scopes: list[Scope] = []
 
         def found(source: "Source") -> "Scope":
             scopes.append(_scope(self._named(source)))
             return scopes[-1]
 
         program = compile_query(
-            query,
-            start_ms=start_ms,
-            end_ms=end_ms,
+            question.text,
+            start_ms=question.start_ms,
+            end_ms=question.end_ms,
             now_ms=time.time_ns() // 1_000_000,
-            scope=scopes[0] if groups else None,
-            limit=limit,
+            scope=chosen,
+            limit=question.limit,
             sources=None if groups else found,
         )
         with self._store.querying() as connection:
             verify(connection, program)
-        return _Prepared(self._store, program, sum(scope.groups for scope in scopes))
+        asked = scopes or ([chosen] if chosen else [])
+        return program, sum(scope.groups for scope in asked)
+
+    def groups(self) -> dict[str, int]:
+        """Return every group and how many records it has: those that were made, and our own."""
+        with self._store.querying() as connection:
+            rows = connection.rows(_COUNTED)
+        made = dict.fromkeys(list(self._catalog.groups), 0)
+        counted = {str(name): int(count) for name, count in rows}
+        own = {name: count for name, count in counted.items() if is_own(name)}
+        return {name: counted.get(name, 0) for name in made} | own
 
     def _named(self, source: "Source") -> list[str]:
         """Return the groups that a SOURCE command names.
@@ -112,8 +172,8 @@ class InsightsRunner:
         """
         if any(account != ACCOUNT for account in source.accounts):
             raise invalid(f"There is no account but {ACCOUNT} on this server.")
-        known = {group.name: group.kind for group in list(self._catalog.groups.values())}
-        known |= dict.fromkeys(self._own(), "STANDARD")
+        kinds = {group.name: group.kind for group in list(self._catalog.groups.values())}
+        known = {name: kinds.get(name, "STANDARD") for name in self.groups()}
         for name in source.names:
             if name not in known:
                 raise missing(f"Log group '{name}' does not exist for account ID '{ACCOUNT}'")
@@ -126,12 +186,11 @@ class InsightsRunner:
             and source.group_class in ("", kind)
         ]
 
-    def _own(self) -> list[str]:
-        with self._store.querying() as connection:
-            rows = connection.rows(
-                f"SELECT DISTINCT {GROUP_SQL} FROM logs WHERE log_group = ''"  # noqa: S608
-            )
-        return [str(row[0]) for row in rows]
+
+def _everything() -> "Scope":
+    from clerestory.server.insights import Scope
+
+    return Scope(group=GROUP_SQL, stream=STREAM_SQL, message=MESSAGE_SQL, groups=0)
 
 
 def _scope(groups: Sequence[str]) -> "Scope":
@@ -162,18 +221,13 @@ class _Prepared:
 
         with self._store.querying() as connection:
             result = execute(connection, self._program, cancellation=self._cancellation)
-        taken = result.statistics
-        statistics = {
-            "recordsMatched": taken.records_matched,
-            "recordsScanned": taken.records_scanned,
-            "bytesScanned": taken.bytes_scanned,
-            "estimatedRecordsSkipped": 0.0,
-            "estimatedBytesSkipped": 0.0,
-            "logGroupsScanned": float(self._groups),
-            "resultCount": float(len(result.rows)),
-        }
-        return Found(rows=result.fields(), statistics=statistics)
+        return Found(result=result, groups=self._groups)
+
+    def progress(self) -> tuple[int, int]:
+        with self._store.querying() as connection:
+            return self._cancellation.progress(connection)
 
     def cancel(self) -> None:
+        self._cancellation.ask()
         with self._store.querying() as connection:
             self._cancellation.cancel(connection)

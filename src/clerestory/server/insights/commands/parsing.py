@@ -15,7 +15,7 @@ from typing import Final
 from clerestory.server.insights import values
 from clerestory.server.insights.builder import Builder
 from clerestory.server.insights.language.parser import Parser
-from clerestory.server.insights.language.reader import wrong
+from clerestory.server.insights.language.reader import Reader, wrong
 from clerestory.server.insights.language.tree import Name, Place, Regex, Step
 from clerestory.server.insights.registry import Command
 from clerestory.server.insights.values import Sql
@@ -72,12 +72,10 @@ def _parse(parser: Parser) -> Parse:
     start = reader.token.start
     field = Name(_MESSAGE, "@message", (start, start + 1))
     modes = ("logfmt", "csv")
-    if reader.at_word("json"):
-        token = reader.token
-        hint = "members of a JSON text are fields already; of another field use jsonParse(..)"
-        raise wrong("parse json is not supported", (token.start, token.end), hint)
+    _refuse_json(reader)
     if reader.token.kind == "name" and not reader.at_word(*modes):
         field = parser.name()
+        _refuse_json(reader)
     if reader.at_word(*modes):
         return _mode(parser, field)
     if reader.at("/"):
@@ -94,6 +92,13 @@ def _parse(parser: Parser) -> Parse:
     if not stars:
         raise wrong("the pattern has no `*`", at)
     return Parse(field, "glob", token.text, aliases, False, at)
+
+
+def _refuse_json(reader: Reader) -> None:
+    if reader.at_word("json"):
+        token = reader.token
+        hint = "members of a JSON text are fields already; of another field use jsonParse(..)"
+        raise wrong("parse json is not supported", (token.start, token.end), hint)
 
 
 def _mode(parser: Parser, field: Name) -> Parse:

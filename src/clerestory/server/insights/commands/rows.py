@@ -88,6 +88,10 @@ def _key(parser: Parser) -> Key:
 
 def _sort(builder: Builder, step: Step) -> None:
     keys: tuple[Key, ...] = step.details
+    if len(keys) == 1 and builder.is_event_time(keys[0].node):
+        # the order that the store reads in, so that a limit ends the reading
+        builder.order = builder.row_order(descending=keys[0].descending)
+        return
     order: list[str] = []
     for key in keys:
         order += order_by(builder, builder.value(key.node), descending=key.descending)

@@ -154,8 +154,10 @@ def _grouped(builder: Builder, keys: dict[str, Sql], found: dict[Call, Sql]) -> 
 
 
 def _check(builder: Builder, node: Node) -> None:
-    """Refuse a field that is neither aggregated nor a key."""
+    """Refuse a function that there is not, and a field that is neither aggregated nor a key."""
     for part in walk(node):
+        if isinstance(part, Call):
+            calls.function_of(part)
         if isinstance(part, Name) and part.text not in builder.env:
             label = part.text
             if not any(name.startswith(f"{label}.") for name in builder.env):

@@ -13,7 +13,7 @@ from clerestory.server.insights.builder import Builder
 from clerestory.server.insights.language.reader import wrong
 from clerestory.server.insights.language.tree import Call, Literal
 from clerestory.server.insights.registry import Build, Function
-from clerestory.server.insights.values import Sql
+from clerestory.server.insights.values import Sql, once
 
 _GROUP: Final = "IP addresses"
 _PRIVATE: Final = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
@@ -50,12 +50,14 @@ def _valid(version: int) -> Build:
     return build
 
 
-def _in_any(held: str, version: int, networks: tuple[str, ...]) -> str:
-    """Return SQL for whether a text is an address in one of the networks."""
+def _in_any(held: str, version: int, networks: tuple[str, ...], *, but: bool = False) -> str:
+    """Return SQL for whether a text is an address in one of the networks, or `but` in none."""
+    is_address = _TESTS[version].format("r")
     # the engine throws on other texts, and only if() keeps it from looking at them
-    safe = f"if({_TESTS[version].format(held)}, {held}, '0.0.0.0')"
-    inside = " OR ".join(f"isIPAddressInRange({safe}, '{network}')" for network in networks)
-    return f"({_TESTS[version].format(held)} AND ({inside}))"
+    safe = f"if({is_address}, r, '0.0.0.0')"
+    listed = ", ".join(f"'{network}'" for network in networks)
+    found = f"arrayExists(n -> isIPAddressInRange({safe}, n), [{listed}])"
+    return once(held, f"({is_address} AND {'NOT ' * but}{found})")
 
 
 def _subnet(version: int) -> Build:
@@ -89,8 +91,7 @@ def _listed(networks: tuple[str, ...]) -> Build:
 
 def _public(builder: Builder, _call: Call, text: str) -> Sql:
     held = builder.bind(f"ifNull({text}, '')")
-    other = _in_any(held, 0, _PRIVATE + _RESERVED)
-    return Sql("bool", f"({_TESTS[0].format(held)} AND NOT {other})")
+    return Sql("bool", _in_any(held, 0, _PRIVATE + _RESERVED, but=True))
 
 
 def _to_number(_builder: Builder, _call: Call, text: str) -> Sql:

@@ -18,8 +18,8 @@ _GROUP: Final = "JSON"
 
 def structure(builder: Builder, value: Sql) -> str:
     """Return SQL for the JSON of a map or a list, given as such or as text; else NULL."""
-    shown = builder.bind(f"trimLeft({values.shown_of(builder, value)}, ' \\t\\r\\n')")
-    return f"if(ascii({shown}) IN (91, 123) AND isValidJSON({shown}), {shown}, NULL)"
+    shown = f"trimLeft({values.shown_of(builder, value)}, ' \\t\\r\\n')"
+    return values.once(shown, "if(ascii(r) IN (91, 123) AND isValidJSON(r), r, NULL)")
 
 
 def _parse(builder: Builder, _call: Call, value: Sql) -> Sql:
@@ -34,19 +34,20 @@ def _stringify(builder: Builder, _call: Call, value: Sql) -> Sql:
 
 def elements(builder: Builder, value: Sql) -> str:
     """Return SQL for the raw elements of a list; empty where there is none."""
-    held = builder.bind(structure(builder, value))
-    return f"if(ascii(ifNull({held}, '')) = 91, JSONExtractArrayRaw(ifNull({held}, '[]')), [])"
+    found = "if(ascii(ifNull(r, '')) = 91, JSONExtractArrayRaw(ifNull(r, '[]')), [])"
+    return values.once(structure(builder, value), found)
 
 
 def _size(builder: Builder, _call: Call, value: Sql) -> Sql:
-    held = builder.bind(structure(builder, value))
-    size = f"toFloat64(JSONLength(ifNull({held}, '[]')))"
-    return Sql("number", f"if(ascii(ifNull({held}, '')) = 91, {size}, NULL)")
+    size = "toFloat64(JSONLength(ifNull(r, '[]')))"
+    found = f"if(ascii(ifNull(r, '')) = 91, {size}, NULL)"
+    return Sql("number", values.once(structure(builder, value), found))
 
 
 def _contains(builder: Builder, _call: Call, value: Sql, wanted: str) -> Sql:
     texts = f"arrayMap(x -> if(ascii(x) = 34, JSONExtractString(x), x), {elements(builder, value)})"
-    return Sql("bool", f"ifNull(has({texts}, ifNull({wanted}, '')), 0) AND isNotNull({wanted})")
+    found = f"ifNull(has({texts}, ifNull({wanted}, '')), 0)"
+    return Sql("bool", f"({found} AND isNotNull({wanted}))")
 
 
 FUNCTIONS: Final = (

@@ -100,8 +100,12 @@ def _number_to_hex(builder: Builder, _call: Call, number: str) -> Sql:
     return Sql("text", f"if(abs({held}) < 18446744073709551616., {made}, NULL)")
 
 
-def _split(_builder: Builder, _call: Call, text: str, delimiter: str) -> Sql:
-    made = f"toJSONString(splitByString(ifNull({delimiter}, ''), ifNull({text}, '')))"
+def _split(builder: Builder, _call: Call, text: str, delimiter: Literal) -> Sql:
+    # the engine splits only by what is spelled out
+    if not isinstance(delimiter.value, str):
+        raise wrong("split wants a text as its delimiter", delimiter.at, "as in split(path, '/')")
+    by = builder.parameter(delimiter.value)
+    made = f"toJSONString(splitByString({by}, ifNull({text}, '')))"
     return Sql("any", f"if(isNull({text}), NULL, {made})")
 
 
@@ -276,7 +280,7 @@ FUNCTIONS: Final = (
     ),
     _function(
         "split",
-        ("text", "text"),
+        ("text", "constant"),
         "value",
         ("The parts of a text between delimiters, as a list.", "split(path, '/')"),
         _split,

@@ -5,6 +5,7 @@
 Invariant: whatever is typed gives a tree or a QueryError that points at the character.
 """
 
+import re
 from typing import Final
 
 from clerestory.server.insights.language.expressions import ExpressionParser
@@ -13,6 +14,10 @@ from clerestory.server.insights.language.tree import Query, Step
 from clerestory.server.insights.registry import Command, commands, nearest
 
 STEPS_MAX: Final = 64
+
+_QUOTED: Final = re.compile(r'"(?:\\.|[^"\\])*"', re.DOTALL)
+# comments, a word, and what follows it: no operator, as in the search `source:web`
+_BEGIN: Final = re.compile(r"(?:\s|#[^\n]*\n)*([A-Za-z_]+)(?:\s+[^\s:=!<>]|[\"'`(@])")
 
 
 class Parser(ExpressionParser):
@@ -48,7 +53,8 @@ class Parser(ExpressionParser):
         command = known.get(name.lower())
         if command is None:
             close = nearest(name, known)
-            hint = f"did you mean `{close}`?" if close else "known: " + ", ".join(sorted(known))
+            names = sorted(one.name for one in known.values() if not one.refusal)
+            hint = f"did you mean `{close}`?" if close else "known: " + ", ".join(names)
             raise wrong(f"there is no command `{name}`", at, hint)
         if command.refusal:
             raise wrong(f"the command `{command.name}` is not supported", at, command.refusal)
@@ -59,6 +65,19 @@ def _hint(reader: Reader) -> str | None:
     if reader.at("-"):
         return "a comment begins with #"
     return None
+
+
+def is_query(text: str) -> bool:
+    """Whether a text is meant as a query and not as words to search for.
+
+    It is when it begins with a command that says more, or has a `|` outside of double quotes:
+    every query begins with a command, and no search has a `|` there.
+
+    >>> is_query("limit 3"), is_query("filtr a = 1 | limit 3"), is_query("limit"), is_query('"a|b"')
+    (True, True, False, False)
+    """
+    begin = _BEGIN.match(text)
+    return "|" in _QUOTED.sub("", text) or bool(begin and begin[1].lower() in commands())
 
 
 def parse(text: str) -> Query:
