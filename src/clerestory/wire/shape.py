@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from binascii import unhexlify
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -21,7 +22,7 @@ import msgspec
 from clerestory.wire.protobuf import MASK64, attribute, integer_heads, prefixes_of, varint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _VALUES_MAX: Final = 1024
 _FIELDS_MAX: Final = 40
@@ -91,17 +92,17 @@ class Shape:
         fields: Members of a line, `message` first.
     """
 
-    __slots__ = ("_cutters", "_match")
+    __slots__ = ("_encoded", "_match")
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
-        patterns, cutters = [], []
+        patterns, tables, of_texts = [], [], []
         for name, value in fields.items():
-            is_text = type(value) is str and name not in _IDS
             pattern, table = _cutter(name, value)
             patterns.append(re.escape(msgspec.json.encode(name)) + b":" + pattern)
-            cutters.append((is_text, table))
+            tables.append(table)
+            of_texts.append(type(value) is str and name not in _IDS)
         self._match = re.compile(b",".join(patterns) + rb"\}").fullmatch
-        self._cutters = cutters
+        self._encoded = _encoder_of(tuple(of_texts))(*tables)
 
     def cut(self, line: bytes, start: int, parts: list[bytes]) -> bool:
         """Add the encoded fields of a line to `parts`; say whether the line has this shape.
@@ -115,12 +116,25 @@ class Shape:
         found = self._match(line, start) if line.isascii() else None
         if found is None:
             return False
-        for (is_text, table), raw in zip(self._cutters, found.groups(), strict=True):
-            if is_text:
-                parts += (table[len(raw)], raw)
-            else:
-                parts.append(table[raw])
+        parts += self._encoded(*found.groups())
         return True
+
+
+@lru_cache(maxsize=256)
+def _encoder_of(of_texts: tuple[bool, ...]) -> Callable[..., Callable[..., tuple[bytes, ...]]]:
+    """Return what makes, of the tables of fields, a function of their texts.
+
+    It is written out for so many fields, as a named tuple's constructor is: a loop over them costs
+    twice as much. Its source is made of numbers alone.
+    """
+    tables = ", ".join(f"t{at}" for at in range(len(of_texts)))
+    texts = ", ".join(f"r{at}" for at in range(len(of_texts)))
+    pieces = "".join(
+        f"t{at}[len(r{at})], r{at}, " if is_text else f"t{at}[r{at}], "
+        for at, is_text in enumerate(of_texts)
+    )
+    made: Callable[..., Any] = eval(f"lambda {tables}: lambda {texts}: ({pieces})")  # noqa: S307
+    return made
 
 
 def _cutter(name: str, value: Any) -> tuple[bytes, Any]:
