@@ -264,8 +264,6 @@ def _hook_process() -> None:
         return
     _State.hooked = True
     atexit.register(shutdown)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after_fork)
 
 
 def _after_fork() -> None:
@@ -277,3 +275,8 @@ def _after_fork() -> None:
     _State.closed = False
     for pipeline in pipelines:
         pipeline.forget_in_child()
+
+
+# With the module, not with the first configuration: a thread may be in the middle of that.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

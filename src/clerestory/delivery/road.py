@@ -7,6 +7,9 @@ that starts the road first; after a fork one that opens a spool for the child; a
 that keeps late records in a small spool for the next process. `ROAD` is the program's own; a
 handler that has a destination to itself has a road to itself.
 
+A fork waits until no thread is starting a road: the child would find the lock taken for ever by a
+thread that it does not have.
+
 Invariant: a line given to `road.write`, or to `road.when_full` after a ValueError, is kept or
 counted; neither raises into the program.
 """
@@ -14,6 +17,7 @@ counted; neither raises into the program.
 from __future__ import annotations
 
 import importlib
+import os
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
 
 _EARLY_MAX: Final = 10_000
+_FORK_WAIT_S: Final = 5.0
 
 
 class Road:
@@ -85,10 +90,19 @@ class Road:
             None only while this very thread is already configuring.
         """
         if self.pipeline is None:
+            _guard_forks()
             with self._starting:
                 if self.pipeline is None and not self._is_starting:
                     self._start()
         return self.pipeline
+
+    def hold(self) -> bool:
+        """Wait, but not for ever, until nobody is starting, and let nobody start; say if so."""
+        return self._starting.acquire(timeout=_FORK_WAIT_S)
+
+    def let_go(self) -> None:
+        """Let threads start again."""
+        self._starting.release()
 
     def _start(self) -> None:
         self._is_starting = True
@@ -145,3 +159,38 @@ def _start_defaults() -> None:
 
 ROAD: Final = Road(_start_defaults)
 ROADS: Final = [ROAD]
+_held: Final[list[Road]] = []
+_guarded: Final[list[bool]] = []
+
+
+def _before_fork() -> None:
+    _held.extend(road for road in ROADS if road.hold())
+
+
+def _after_fork_in_parent() -> None:
+    while _held:
+        _held.pop().let_go()
+
+
+def _after_fork_in_child() -> None:
+    _held.clear()
+    for road in ROADS:
+        if road.pipeline is None:
+            road.reset()
+
+
+def _guard_forks() -> None:
+    """Let forks wait for a start, from the first start on.
+
+    `logging` takes its lock before a fork as well, and starting needs that lock: so ours must be
+    taken first, which is what the one that was registered last does.
+    """
+    if _guarded or not hasattr(os, "register_at_fork"):
+        return
+    _guarded.append(True)
+    importlib.import_module("logging")
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )
