@@ -38,6 +38,10 @@ from clerestory.server.store.batch import Batch, Kind
 from clerestory.server.store.embedded import Connection, EmbeddedStore
 from clerestory.server.store.writer import Writer
 from clerestory.server.tails import Tails
+from clerestory.server.traces.heat import heat_map
+from clerestory.server.traces.search import search
+from clerestory.server.traces.services import service_map
+from clerestory.server.traces.trace import one_trace
 
 UI: Final = Path(__file__).parent.parent / "ui" / "dist"
 
@@ -98,14 +102,19 @@ def build_app(house: House) -> Starlette:
         "facets": logs.facets,
         "fields": logs.fields,
         "suggest": logs.suggest,
+        "traces": search,
+        "traces/histogram": heat_map,
+        "services/map": service_map,
     }
     routes = [
         Route("/v1/records", house.intake.records, methods=["POST"]),
+        Route("/v1/traces", house.intake.otlp_traces, methods=["POST"]),
         *house.aws.routes(house.intake.otlp_logs),
         Route("/health", pages.health, methods=["GET"]),
         Route("/metrics", pages.metrics, methods=["GET"]),
         *(Route(f"/api/v1/{name}", pages.asking(ask)) for name, ask in asks.items()),
-        Route("/api/v1/logs/{id}", pages.one, methods=["GET"]),
+        Route("/api/v1/logs/{id}", pages.one(logs.one_row), methods=["GET"]),
+        Route("/api/v1/traces/{id:path}", pages.one(one_trace), methods=["GET"]),
         *Insights(house.aws.desk).routes(),
         Route("/api/v1/tail", tails.stream, methods=["GET"]),
         WebSocketRoute("/api/v1/tail", tails.websocket),
@@ -160,15 +169,19 @@ class Pages:
             return error_response(error)
         return answer if isinstance(answer, Response) else json_response(answer)
 
-    async def one(self, request: Request) -> Response:
-        """Answer `/api/v1/logs/{id}`."""
-        row_id = str(request.path_params["id"])
+    def one(self, ask: Callable[..., Any]) -> Callable[[Request], Any]:
+        """Return an endpoint for the one thing that the path's `id` names."""
 
-        def ask(connection: Connection, params: Mapping[str, str]) -> Any:
-            return logs.one_row(connection, row_id, params)
+        async def endpoint(request: Request) -> Response:
+            named = str(request.path_params["id"])
 
-        answer: Response = await self.asking(ask)(request)
-        return answer
+            def ask_named(connection: Connection, params: Mapping[str, str]) -> Any:
+                return ask(connection, named, params)
+
+            answer: Response = await self.asking(ask_named)(request)
+            return answer
+
+        return endpoint
 
     async def health(self, request: Request) -> Response:  # noqa: ARG002
         """Answer `/health`."""
@@ -219,7 +232,7 @@ class Pages:
             "refused": dict(house.intake.refused),
             "doors": [
                 {"port": house.options.port, "what": what, "open": not house.jobs.disk_full}
-                for what in ("records", "OTLP logs over HTTP")
+                for what in ("records", "OTLP logs over HTTP", "OTLP traces over HTTP")
             ],
             "retention_days": house.options.retention_days,
             "data_dir": str(house.options.data_dir),

@@ -1,12 +1,13 @@
-"""The doors for records: our own lines and OTLP logs.
+"""The doors for records: our own lines, OTLP logs and traces.
 
-    socket -> [intake] -> body -> records, otlp -> writer -> store
+    socket -> [intake] -> body -> records, otlp, otlp_spans -> writer -> store
 
 Invariant: a 200 means stored. Everything else leaves the records with the sender.
 """
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -15,13 +16,15 @@ from starlette.responses import Response
 
 from clerestory.model.errors import LimitError
 from clerestory.server.api.answers import error_of, error_response, json_response
-from clerestory.server.ingest import otlp, records
+from clerestory.server.ingest import otlp, otlp_spans, records
 from clerestory.server.ingest.body import read_body
 from clerestory.server.jobs import Jobs
 from clerestory.server.limits import ServerOptions
 from clerestory.server.programs import Programs
 from clerestory.server.store.batch import Batch, Stored
 from clerestory.server.store.writer import Writer
+
+_Keeping = Callable[[bytes, bool], Awaitable[None]]
 
 
 class Intake:
@@ -60,6 +63,13 @@ class Intake:
 
     async def otlp_logs(self, request: Request) -> Response:
         """Answer `POST /v1/logs`, in the encoding of the request."""
+        return await self._otlp(request, self._store_logs)
+
+    async def otlp_traces(self, request: Request) -> Response:
+        """Answer `POST /v1/traces`, in the encoding of the request."""
+        return await self._otlp(request, self._store_traces)
+
+    async def _otlp(self, request: Request, keep: _Keeping) -> Response:
         media = request.headers.get("content-type", "").split(";")[0].strip().lower()
         in_json = media == "application/json"
         try:
@@ -70,20 +80,28 @@ class Intake:
                 )
                 raise LimitError(message, code="unknown_media_type", status=415)  # noqa: TRY301
             body = await self._body(request)
-            await self._store_otlp(body, in_json=in_json)
+            if body or in_json:
+                await keep(body, in_json)
         except Exception as error:  # the request boundary
             return self._otlp_refusal(error, in_json=in_json)
         if in_json:
             return json_response({})
         return Response(b"", media_type="application/x-protobuf")
 
-    async def _store_otlp(self, body: bytes, *, in_json: bool) -> None:
+    async def _store_logs(self, body: bytes, in_json: bool) -> None:
         if not in_json:
-            if body:
-                await self.store(otlp.protobuf_batch(body))
+            await self.store(otlp.protobuf_batch(body))
             return
         batches = await asyncio.to_thread(otlp.json_batches, body)
         await asyncio.gather(*(self.store(batch) for batch in batches if batch.body))
+
+    async def _store_traces(self, body: bytes, in_json: bool) -> None:
+        if not in_json:
+            await self.store(otlp_spans.protobuf_batch(body))
+            return
+        batch = await asyncio.to_thread(otlp_spans.json_batch, body)
+        if batch.body:
+            await self.store(batch)
 
     async def store(self, batch: Batch) -> Stored:
         """Store a batch and return what became of it.

@@ -14,10 +14,11 @@ from clerestory.settings.table import SETTINGS
 
 
 def store_figures(connection: Connection) -> dict[str, Any]:
-    """Return what only the store knows: records, bytes, rejected lines, what gap records tell."""
+    """Return what only the store knows: records, spans, bytes, rejected lines, told gaps."""
     records, newest = connection.rows("SELECT count(), toUnixTimestamp64Milli(max(ts)) FROM logs")[
         0
     ]
+    spans = connection.rows("SELECT count() FROM spans")[0][0]
     rejected = connection.rows("SELECT count() FROM rejected")[0][0]
     dropped = connection.rows(
         "SELECT sum(toUInt64OrZero(attrs['gap.count'])) FROM logs WHERE logger = 'clerestory'"
@@ -28,6 +29,7 @@ def store_figures(connection: Connection) -> dict[str, Any]:
     )[0][0]
     return {
         "total_records": records,
+        "total_spans": spans,
         "rejected": rejected,
         "dropped": int(dropped or 0),
         "store_bytes": int(stored or 0),

@@ -12,6 +12,7 @@ Invariant: both ways give the same rows.
 import base64
 import binascii
 import math
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -27,7 +28,22 @@ INT64: Final = 2**63
 
 _PROTO_KINDS: Final = {
     "string": 9, "bool": 8, "int64": 3, "double": 1, "bytes": 12, "fixed64": 6, "uint32": 13,
+    "int32": 5,
 }  # fmt: skip
+VALUE_MESSAGES: Final = {
+    "KeyValue": [("key", 1, "string"), ("value", 2, "AnyValue")],
+    "AnyValue": [
+        ("string_value", 1, "string"),
+        ("bool_value", 2, "bool"),
+        ("int_value", 3, "int64"),
+        ("double_value", 4, "double"),
+        ("array_value", 5, "ArrayValue"),
+        ("kvlist_value", 6, "KeyValueList"),
+        ("bytes_value", 7, "bytes"),
+    ],
+    "ArrayValue": [("values", 1, "*AnyValue")],
+    "KeyValueList": [("values", 1, "*KeyValue")],
+}
 _MESSAGES: Final = {
     "Request": [("resource_logs", 1, "*ResourceLogs")],
     "ResourceLogs": [("resource", 1, "Resource"), ("scope_logs", 2, "*ScopeLogs")],
@@ -44,18 +60,7 @@ _MESSAGES: Final = {
         ("observed_time_unix_nano", 11, "fixed64"),
         ("event_name", 12, "string"),
     ],
-    "KeyValue": [("key", 1, "string"), ("value", 2, "AnyValue")],
-    "AnyValue": [
-        ("string_value", 1, "string"),
-        ("bool_value", 2, "bool"),
-        ("int_value", 3, "int64"),
-        ("double_value", 4, "double"),
-        ("array_value", 5, "ArrayValue"),
-        ("kvlist_value", 6, "KeyValueList"),
-        ("bytes_value", 7, "bytes"),
-    ],
-    "ArrayValue": [("values", 1, "*AnyValue")],
-    "KeyValueList": [("values", 1, "*KeyValue")],
+    **VALUE_MESSAGES,
 }
 
 
@@ -67,32 +72,51 @@ def check_frame(body: bytes) -> None:
     Raises:
         LimitError: It does not (`bad_protobuf`, 400).
     """
-    position = 0
-    while position < len(body):
-        tag, position = _varint_at(body, position)
+    parts_of(body)
+
+
+def parts_of(body: bytes, what: str = "ExportLogsServiceRequest") -> list[tuple[int, int, int]]:
+    """Return where each part of a request begins, where its content begins, and where it ends.
+
+    Raises:
+        LimitError: The request does not end where its parts end (`bad_protobuf`, 400).
+    """
+    parts: list[tuple[int, int, int]] = []
+    end = 0
+    while end < len(body):
+        start = end
+        tag, place = varint_at(body, start, what)
         if tag != 0x0A:
-            raise _bad(f"unexpected field tag {tag} at byte {position}")
-        length, position = _varint_at(body, position)
-        position += length
-    if position != len(body):
-        raise _bad("it is cut off")
+            raise bad_protobuf(f"unexpected field tag {tag} at byte {place}", what)
+        length, place = varint_at(body, place, what)
+        end = place + length
+        parts.append((start, place, end))
+    if end != len(body):
+        raise bad_protobuf("it is cut off", what)
+    return parts
 
 
-def _varint_at(body: bytes, position: int) -> tuple[int, int]:
+def varint_at(body: bytes, position: int, what: str) -> tuple[int, int]:
+    """Return the number at a place, and where it ends.
+
+    Raises:
+        LimitError: There is none.
+    """
     number = 0
     for shift in range(0, 70, 7):
         if position >= len(body):
-            raise _bad("it is cut off")
+            raise bad_protobuf("it is cut off", what)
         byte = body[position]
         position += 1
         number |= (byte & 127) << shift
         if byte < 128:
             return number, position
-    raise _bad(f"a number at byte {position} is too long")
+    raise bad_protobuf(f"a number at byte {position} is too long", what)
 
 
-def _bad(why: str) -> LimitError:
-    message = f"the body is no ExportLogsServiceRequest: {why}"
+def bad_protobuf(why: str, what: str = "ExportLogsServiceRequest") -> LimitError:
+    """Return the refusal of a body that is no such request."""
+    message = f"the body is no {what}: {why}"
     return LimitError(message, code="bad_protobuf", status=400)
 
 
@@ -114,7 +138,7 @@ def json_batches(body: bytes) -> list[Batch]:
     """
     try:
         request = msgspec.json.decode(clean_lines(body))
-        found = _request_lines(_Json(), request if isinstance(request, dict) else None)
+        found = _request_lines(JsonReader(), request if isinstance(request, dict) else None)
     except (
         msgspec.DecodeError, ValueError, TypeError, AttributeError, RecursionError, binascii.Error
     ) as error:  # fmt: skip
@@ -132,20 +156,30 @@ def lines_of_protobuf(body: bytes) -> list[tuple[bytes, bytes]]:
     from google.protobuf.message import DecodeError
 
     try:
-        request = _request_class().FromString(body)
-        return _request_lines(_Proto(), request)
+        request = _logs_request_class().FromString(body)
+        return _request_lines(ProtoReader(), request)
     except (DecodeError, RecursionError) as error:
-        raise _bad(str(error)[:300]) from error
+        raise bad_protobuf(str(error)[:300]) from error
 
 
 @cache
-def _request_class() -> Any:
+def _logs_request_class() -> Any:
+    return message_class("logs", _MESSAGES)
+
+
+def message_class(package: str, messages: Mapping[str, list[tuple[str, int, str]]]) -> Any:
+    """Return the class of the message `Request`.
+
+    Args:
+        package: Name that no other set of messages has.
+        messages: `(member, number, type)` of every message; a type with `*` is repeated.
+    """
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     file = descriptor_pb2.FileDescriptorProto(
-        name="clerestory_otlp.proto", package="clerestory.otlp", syntax="proto3"
+        name=f"clerestory_{package}.proto", package=f"clerestory.{package}", syntax="proto3"
     )
-    for name, members in _MESSAGES.items():
+    for name, members in messages.items():
         message = file.message_type.add(name=name)
         if name == "AnyValue":
             message.oneof_decl.add(name="value")
@@ -154,27 +188,33 @@ def _request_class() -> Any:
             field.label = 3 if kind.startswith("*") else 1
             field.type = _PROTO_KINDS.get(kind, 11)
             if field.type == 11:
-                field.type_name = ".clerestory.otlp." + kind.lstrip("*")
+                field.type_name = f".clerestory.{package}." + kind.lstrip("*")
             if name == "AnyValue":
                 field.oneof_index = 0
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("clerestory.otlp.Request"))
+    return message_factory.GetMessageClass(
+        pool.FindMessageTypeByName(f"clerestory.{package}.Request")
+    )
 
 
-class _Proto:
+class ProtoReader:
     """Reads the members of protobuf messages."""
 
     def get(self, message: Any, name: str) -> Any:
+        """Return a member."""
         return getattr(message, name)
 
     def time(self, message: Any, name: str) -> int:
+        """Return a member that is nanoseconds."""
         return int(getattr(message, name))
 
     def hexadecimal(self, message: Any, name: str) -> str:
+        """Return a member that is an id, in hex."""
         return str(getattr(message, name).hex())
 
     def value(self, message: Any, depth: int = 0) -> Any:
+        """Return an AnyValue as Python has it."""
         kind = message.WhichOneof("value")
         if kind is None:
             return None
@@ -188,26 +228,36 @@ class _Proto:
         return _finite(held) if kind == "double_value" else held
 
 
-class _Json:
+_ABSENT_IN_JSON: Final[dict[str, Any]] = {
+    **dict.fromkeys(("resource_logs", "scope_logs", "log_records", "attributes"), ()),
+    **dict.fromkeys(("resource_spans", "scope_spans", "spans", "events", "links"), ()),
+    **{name: {} for name in ("resource", "scope", "status")},
+    "severity_number": 0,
+}
+
+
+class JsonReader:
     """Reads the members of OTLP/JSON objects: lowerCamelCase, 64-bit numbers as text."""
 
     def get(self, message: Any, name: str) -> Any:
+        """Return a member."""
         head, *rest = name.split("_")
         found = None if message is None else message.get(head + "".join(p.title() for p in rest))
         if found is not None:
             return found
-        if name in ("scope_logs", "log_records", "resource_logs", "attributes"):
-            return []
-        return 0 if name == "severity_number" else {} if name in ("resource", "scope") else ""
+        return _ABSENT_IN_JSON.get(name, "")
 
     def time(self, message: Any, name: str) -> int:
+        """Return a member that is nanoseconds."""
         return int(self.get(message, name) or 0)
 
     def hexadecimal(self, message: Any, name: str) -> str:
+        """Return a member that is an id, in hex."""
         text = self.get(message, name)
         return bytes.fromhex(text).hex()
 
     def value(self, message: Any, depth: int = 0) -> Any:
+        """Return an AnyValue as Python has it."""
         if depth > DEPTH_MAX:
             raise ValueError(f"a value is nested deeper than {DEPTH_MAX}")
         for kind, held in (message or {}).items():
@@ -247,7 +297,7 @@ def _finite(number: float) -> float | str:
     return "nan" if math.isnan(number) else "inf" if number > 0 else "-inf"
 
 
-def _request_lines(read: "_Proto | _Json", request: Any) -> list[tuple[bytes, bytes]]:
+def _request_lines(read: "ProtoReader | JsonReader", request: Any) -> list[tuple[bytes, bytes]]:
     if request is None:
         raise ValueError("it is not an object")
     found: list[tuple[bytes, bytes]] = []
@@ -265,12 +315,12 @@ def _request_lines(read: "_Proto | _Json", request: Any) -> list[tuple[bytes, by
     return found
 
 
-def _attributes(read: "_Proto | _Json", message: Any) -> dict[str, Any]:
+def _attributes(read: "ProtoReader | JsonReader", message: Any) -> dict[str, Any]:
     pairs = read.get(message, "attributes")
     return {str(read.get(one, "key")): read.value(read.get(one, "value")) for one in pairs}
 
 
-def _line(read: "_Proto | _Json", record: Any, scope: str) -> dict[str, Any]:
+def _line(read: "ProtoReader | JsonReader", record: Any, scope: str) -> dict[str, Any]:
     attributes = _attributes(read, record)
     event = read.get(record, "event_name")
     if event:

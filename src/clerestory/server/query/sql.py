@@ -1,4 +1,4 @@
-"""Turn a search's tree into a condition on the table `logs`.
+"""Turn a search's tree into a condition on the table `logs`, or one of its shape.
 
     text -> lexer -> parser -> tree -> [sql]
 
@@ -6,8 +6,9 @@ Invariant: whatever was typed travels as a parameter; the SQL text is made of ou
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from clerestory.model.errors import QueryError
 from clerestory.model.severity import ALIASES, LEVELS
@@ -63,10 +64,12 @@ class Condition:
     Attributes:
         sql: The condition.
         parameters: Value of each `{name:Type}` in it.
+        own: Returns the SQL of a term that the table has a meaning of its own for, or None.
     """
 
     sql: str = "1"
     parameters: dict[str, str | int | float] = field(default_factory=dict)
+    own: "OwnTerm | None" = None
 
     def text(self, value: str) -> str:
         """Return SQL that stands for a text."""
@@ -82,13 +85,20 @@ class Condition:
         return f"{{{name}:{kind}}}"
 
 
-def condition_of(node: Node) -> Condition:
+OwnTerm: TypeAlias = Callable[[Term, Condition], str | None]
+
+
+def condition_of(node: Node, own: OwnTerm | None = None) -> Condition:
     """Return the condition of a search.
+
+    Args:
+        node: What was typed.
+        own: Terms that mean something else than on `logs`.
 
     Raises:
         QueryError: A value does not fit its field, such as `level>=blue` or `size>big`.
     """
-    condition = Condition()
+    condition = Condition(own=own)
     condition.sql = _sql(node, condition)
     return condition
 
@@ -106,6 +116,9 @@ def _sql(node: Node, made: Condition) -> str:
 
 
 def _term(term: Term, made: Condition) -> str:
+    told = made.own(term, made) if made.own else None
+    if told is not None:
+        return told
     name = term.field.lower()
     if name == "has":
         return _has(term, made)
@@ -114,17 +127,18 @@ def _term(term: Term, made: Condition) -> str:
     if term.op in _ORDER:
         return _ordered(term, made)
     if name == "message":
-        return _any_of(term, [_message_term(term, value, made) for value in term.values])
+        return any_of(term, [_message_term(term, value, made) for value in term.values])
     if name in _IDS:
         column = _IDS[name]
-        return _any_of(term, [_keyword(column, v, made, lower=True) for v in term.values])
+        return any_of(term, [keyword(column, v, made, lower=True) for v in term.values])
     if name in _COLUMNS:
         column = _COLUMNS[name]
-        return _any_of(term, [_keyword(column, value, made) for value in term.values])
+        return any_of(term, [keyword(column, value, made) for value in term.values])
     return _attribute(term, made)
 
 
-def _any_of(term: Term, parts: list[str]) -> str:
+def any_of(term: Term, parts: list[str]) -> str:
+    """Return SQL that is true where a part is, or with `!=` where none is."""
     joined = " OR ".join(f"({part})" for part in parts)
     return f"NOT ({joined})" if term.op == "!=" else joined
 
@@ -134,7 +148,8 @@ def _like(text: str) -> str:
     return re.sub(r"\*+", "%", escaped)
 
 
-def _keyword(column: str, value: Value, made: Condition, *, lower: bool = False) -> str:
+def keyword(column: str, value: Value, made: Condition, *, lower: bool = False) -> str:
+    """Return SQL that compares a column with a value as a whole."""
     text = value.text.lower() if lower else value.text
     if value.wildcard:
         return f"{column} LIKE {made.text(_like(text))}"
@@ -186,7 +201,7 @@ def _attribute(term: Term, made: Condition) -> str:
         else:
             forms = [f"{held} = {made.text(form)}" for form in stored_forms(value.text)]
             parts.append(" OR ".join(forms))
-    return _any_of(term, parts)
+    return any_of(term, parts)
 
 
 def stored_forms(text: str) -> list[str]:
@@ -208,7 +223,7 @@ def _has(term: Term, made: Condition) -> str:
     if term.op not in (":", "="):
         message = f"`has` takes `:` and a field's name, not `{term.op}`"
         raise QueryError(message, position=term.position, length=3, hint="as in has:exception")
-    return _any_of(term, [_present(value, made) for value in term.values])
+    return any_of(term, [_present(value, made) for value in term.values])
 
 
 def _present(value: Value, made: Condition) -> str:
@@ -226,7 +241,7 @@ def _present(value: Value, made: Condition) -> str:
 def _level(term: Term, made: Condition) -> str:
     if term.op in _ORDER:
         bounds = [_severity(term, value) for value in term.values]
-        return _any_of(term, [f"severity {term.op} {bound}" for bound in bounds])
+        return any_of(term, [f"severity {term.op} {bound}" for bound in bounds])
     parts: list[str] = []
     for value in term.values:
         name = value.text.upper()
@@ -236,7 +251,7 @@ def _level(term: Term, made: Condition) -> str:
             parts.append(f"level LIKE {made.text(_like(name))}")
         else:
             parts.append(f"level = {made.text(ALIASES.get(name, name))}")
-    return _any_of(term, parts)
+    return any_of(term, parts)
 
 
 def _severity(term: Term, value: Value) -> int:
@@ -260,12 +275,12 @@ def _ordered(term: Term, made: Condition) -> str:
         hint = f"use {term.field}: or {term.field}="
         raise QueryError(message, position=term.position, length=len(term.field), hint=hint)
     held = f"toFloat64OrNull(attrs[{made.text(term.field)}])"
-    bounds = [_number(term, value) for value in term.values]
+    bounds = [compared_number(term, value) for value in term.values]
     parts = [f"ifNull({held} {term.op} {made.number(bound)}, 0)" for bound in bounds]
-    return _any_of(term, parts)
+    return any_of(term, parts)
 
 
-def _number(term: Term, value: Value) -> float:
+def compared_number(term: Term, value: Value) -> float:
     """Return a number; a duration is in the unit that the field's name ends in, else seconds."""
     found = _NUMBER.fullmatch(value.text)
     unit = found[2] if found else ""

@@ -1,6 +1,6 @@
 """A request's records on their way into the store.
 
-ingest -> [batch] -> writer -> fresh -> logs
+ingest -> [batch] -> writer -> fresh -> logs, spans
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ class Kind(Enum):
 
     RECORDS = "records"
     OTLP = "otlp"
+    SPANS = "spans"
     EVENTS = "events"
     TEXTS = "texts"
 
@@ -40,14 +41,15 @@ class Batch:
     """One request's records.
 
     Attributes:
-        kind: What `body` holds: lines, an OTLP request in protobuf, or the row of
-            `decode.EVENTS_STRUCTURE` in MessagePack, without its first two columns; as `TEXTS`
-            none of its messages is a JSON object.
+        kind: What `body` holds: lines, an OTLP request in protobuf (`OTLP` logs, `SPANS`
+            traces), or the row of `decode.EVENTS_STRUCTURE` in MessagePack, without its first two
+            columns; as `TEXTS` none of its messages is a JSON object.
         body: The bytes, inflated; lines are valid UTF-8.
         spool: Id of the spool that numbers the lines; empty: the server numbers them.
         first: Number of the first line in its spool.
         resource: JSON object that describes the sender; lines only.
         lines_of: Decodes an OTLP body that the engine cannot: `(resource JSON, lines)` pairs.
+        plain_of: Returns a body of traces with every list and map as JSON (see spans).
         answer: Completed when the records are stored, or cannot be.
     """
 
@@ -57,4 +59,5 @@ class Batch:
     first: int = 0
     resource: bytes = b"{}"
     lines_of: Callable[[bytes], list[tuple[bytes, bytes]]] | None = None
+    plain_of: Callable[[bytes], bytes] | None = None
     answer: "Future[Stored]" = field(default_factory=Future)

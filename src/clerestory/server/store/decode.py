@@ -34,7 +34,7 @@ def _is_word(text: str, quote: str = "") -> str:
     return " OR ".join(f"{text} = '{quote}{word}{quote}'" for word in ("true", "false", "null"))
 
 
-def _wrapped(text: str) -> str:
+def wrapped(text: str) -> str:
     """Return SQL for a string's stored form."""
     return (
         f"if(ascii({text}) IN {_AMBIGUOUS} OR {_is_word(text)}, concat('\"', {text}, '\"'), {text})"
@@ -46,7 +46,7 @@ def _stored(raw: str) -> str:
     inside, quote = f"substring({raw}, 2, length({raw}) - 2)", '"'
     return (
         f"multiIf(ascii({raw}) != 34, {raw}, "
-        f"position({raw}, '\\\\') != 0, {_wrapped(f'JSONExtractString({raw})')}, "
+        f"position({raw}, '\\\\') != 0, {wrapped(f'JSONExtractString({raw})')}, "
         f"ascii(substring({raw}, 2, 1)) IN {_AMBIGUOUS_INSIDE} "
         f"OR {_is_word(raw, quote)}, {raw}, {inside})"
     )
@@ -62,10 +62,11 @@ def _plain(raw: str) -> str:
 
 
 def _stored_map(pairs: str) -> str:
-    return f"mapFromArrays({_keys(f'{pairs}.1')}, arrayMap(r -> {_stored('r')}, {pairs}.2))"
+    return f"mapFromArrays({key_array(f'{pairs}.1')}, arrayMap(r -> {_stored('r')}, {pairs}.2))"
 
 
-def _keys(names: str) -> str:
+def key_array(names: str) -> str:
+    """Return SQL for the keys of a map."""
     return f"CAST({names}, 'Array(LowCardinality(String))')"
 
 
@@ -153,8 +154,8 @@ def _events(path: str) -> str:
 SELECT spool, first + i - 1 AS seq, log_group, log_stream, resource,
   fromUnixTimestamp64Nano(time * 1000000, 'UTC') AS ts, raw
 FROM (
-  SELECT *, CAST(map('aws.log.group.names', {_wrapped("log_group")},
-    'aws.log.stream.names', {_wrapped("log_stream")}),
+  SELECT *, CAST(map('aws.log.group.names', {wrapped("log_group")},
+    'aws.log.stream.names', {wrapped("log_stream")}),
     'Map(LowCardinality(String), String)') AS resource
   FROM file('{path}', 'MsgPack', '{EVENTS_STRUCTURE}')
 )
@@ -248,7 +249,8 @@ _REQUEST: Final = (
 OTLP_STRUCTURE: Final = _REQUEST.replace("'", "\\'")
 
 
-def _double(value: str) -> str:
+def json_double(value: str) -> str:
+    """Return SQL for a double as JSON; what JSON has no number for is text."""
     # from 1e21 on toString writes an exponent
     return (
         f"multiIf(NOT isFinite({value}), concat('\"', toString({value}), '\"'), "
@@ -271,8 +273,8 @@ def _any(string: str) -> str:
     """Return SQL for a value whose members are called t, s, i, b, d and y."""
     return (
         f"multiIf(t = 'string_value', {string}, t = 'int_value', toString(i), "
-        f"t = 'double_value', {_double('d')}, t = 'bool_value', if(b, 'true', 'false'), "
-        f"t = 'bytes_value', {_wrapped('base64Encode(y)')}, t = 'no', 'null', "
+        f"t = 'double_value', {json_double('d')}, t = 'bool_value', if(b, 'true', 'false'), "
+        f"t = 'bytes_value', {wrapped('base64Encode(y)')}, t = 'no', 'null', "
         "toString(throwIf(t IN ('array_value', 'kvlist_value'), "
         "'a list or a map: decoded outside')))"
     )
@@ -282,11 +284,12 @@ def _any_map(pairs: str) -> str:
     # members as arrays of their own: planning lambdas over tuples costs several times as much
     members = ", ".join(f"{pairs}.value.{member}" for member in _MEMBERS.values())
     names = ", ".join(_MEMBERS)
-    values = f"arrayMap(({names}) -> {_any(_wrapped('s'))}, {members})"
-    return f"mapFromArrays({_keys(f'{pairs}.key')}, {values})"
+    values = f"arrayMap(({names}) -> {_any(wrapped('s'))}, {members})"
+    return f"mapFromArrays({key_array(f'{pairs}.key')}, {values})"
 
 
-def _text(stored: str) -> str:
+def unquoted(stored: str) -> str:
+    """Return SQL for the text of a stored string."""
     return f"if(ascii({stored}) = 34, substring({stored}, 2, length({stored}) - 2), {stored})"
 
 
@@ -311,12 +314,12 @@ SELECT fromUnixTimestamp64Nano(toInt64(multiIf(
     lr.observed_time_unix_nano BETWEEN 1 AND {NS_MAX}, lr.observed_time_unix_nano,
     toUInt64({ARRIVAL}))), 'UTC') AS ts,
   {_OTEL_LEVEL} AS level, {_SEVERITY} AS severity,
-  if(mapContains(resource, 'service.name'), {_text("resource['service.name']")},
+  if(mapContains(resource, 'service.name'), {unquoted("resource['service.name']")},
     'unknown_service') AS service,
   scope AS logger, {_BODY} AS message,
   lower(hex(lr.trace_id)) AS trace_id, lower(hex(lr.span_id)) AS span_id,
   if(lr.event_name = '', plain, mapUpdate(plain,
-    CAST(map('event.name', {_wrapped("lr.event_name")}),
+    CAST(map('event.name', {wrapped("lr.event_name")}),
     'Map(LowCardinality(String), String)'))) AS attrs,
   resource, spool, first + rowNumberInAllBlocks() AS seq, '' AS reason, '' AS line
 FROM (

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from clerestory.model.errors import ClerestoryError
-from clerestory.server.store import decode, schema
+from clerestory.server.store import decode, schema, spans
 
 QUERY_MEMORY_BYTES_MAX: Final = 2_000_000_000
 QUERY_S_MAX: Final = 20
@@ -43,6 +43,7 @@ _INSERTING: Final = (
     "SET optimize_functions_to_subcolumns = 0",
     "SET enable_optimize_predicate_expression = 0",
     "SET query_plan_enable_optimizations = 0",
+    "SET optimize_and_compare_chain = 0",
 )
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
 
@@ -114,6 +115,7 @@ class EmbeddedStore:
         path.mkdir(parents=True, exist_ok=True)
         self._proto = path / "otlp_logs.proto"
         self._proto.write_text(decode.PROTO)
+        (path / spans.PROTO_FILE).write_text(spans.PROTO)
         self._idle: list[Connection] = []
         self._lock = threading.Lock()
         self._permits = threading.BoundedSemaphore(CONNECTIONS_MAX)

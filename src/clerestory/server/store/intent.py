@@ -2,10 +2,10 @@
 
     writer -> [intent] -> store
 
-An insert is atomic for each part: one day, so many rows. A commit with rows of two days, with
-rejected lines or with very many rows makes several parts. Its spools and their first numbers are
-noted before and struck out after; a note that is found at the start means that nobody was
-answered, so its rows are taken out again and the senders bring them once more.
+An insert is atomic for each part: one day, so many rows. A commit with rows of two days or for two
+tables, with rejected lines or with very many rows makes several parts. Its spools and their first
+numbers are noted before and struck out after; a note that is found at the start means that nobody
+was answered, so its rows are taken out again and the senders bring them once more.
 
 Invariant: while a note exists, no record from its numbers on has been acknowledged.
 """
@@ -58,7 +58,7 @@ class Intent:
             for spool, first in firsts.items()
             if _SPOOL.fullmatch(spool)
         ]
-        for table in ("logs", "rejected") if parts else ():
+        for table in ("logs", "rejected", "spans") if parts else ():
             connection.run(
                 f"ALTER TABLE {table} DELETE WHERE {' OR '.join(parts)} SETTINGS mutations_sync = 1"
             )

@@ -13,7 +13,7 @@ from clerestory.server.store.embedded import Connection
 from clerestory.server.store.schema import DATABASE
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-TABLES: Final = ("logs", "rejected")
+TABLES: Final = ("logs", "rejected", "spans")
 
 
 def drop_days_before(connection: Connection, epoch_s: int) -> int:

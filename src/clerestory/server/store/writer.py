@@ -1,6 +1,6 @@
 r"""The one thread that stores: takes what waits, stores it together, then answers each.
 
-    ingest -> queue -> [writer] -> fresh -> logs, rejected
+    ingest -> queue -> [writer] -> fresh -> logs, rejected, spans
                                        \-> tails (api/live)
 
 Invariant: an answer means stored. `fresh` is filled first; only when the insert into `logs` has
@@ -27,7 +27,7 @@ from typing import Final
 import msgspec
 
 from clerestory.model.errors import ClerestoryError, LimitError
-from clerestory.server.store import decode
+from clerestory.server.store import decode, spans
 from clerestory.server.store.batch import Batch, Kind, Stored
 from clerestory.server.store.embedded import Connection, EmbeddedStore, StoreError
 from clerestory.server.store.intent import Intent
@@ -43,9 +43,16 @@ PART_ROWS_MAX: Final = 250_000  # the engine cuts an insert at a million rows or
 PART_BYTES_MAX: Final = 32 * 1024 * 1024
 
 _COLUMNS: Final = ", ".join(LOG_COLUMNS)
-_FRESH: Final = f"INSERT INTO fresh ({', '.join(FRESH_COLUMNS)})"
+_DECODED: Final = ", ".join(FRESH_COLUMNS)
+_STORE_LOGS: Final = f"INSERT INTO logs ({_COLUMNS}) SELECT {_COLUMNS} FROM fresh WHERE reason = ''"
+_FRESH: Final = f"INSERT INTO fresh ({_DECODED})"
+_FRESH_MIXED: Final = f"INSERT INTO fresh_mixed ({_DECODED})"
 _FRESH_EVENTS: Final = f"INSERT INTO fresh ({', '.join(FRESH_EVENT_COLUMNS)})"
 _EVENT_SELECTS: Final = {Kind.EVENTS: decode.events_select, Kind.TEXTS: decode.texts_select}
+_FRESH_ALL: Final = (
+    "(SELECT spool, seq, reason, ts, 0 AS span FROM fresh UNION ALL "
+    "SELECT spool, seq, '' AS reason, ts, 1 AS span FROM fresh_spans)"
+)
 _log = logging.getLogger("clerestory.server.store")
 
 
@@ -110,6 +117,7 @@ class Writer:
         self._busy = False
         self._arriving = 0
         self._connection = store.inserting()
+        self._proto = str(store.path / spans.PROTO_FILE)
         self._own_spools = {kind: secrets.token_hex(16) for kind in Kind}
         # one numbering, so that events of one time keep the order of their requests
         self._own_spools[Kind.TEXTS] = self._own_spools[Kind.EVENTS]
@@ -123,6 +131,7 @@ class Writer:
         rows = self._connection.rows(
             "SELECT spool, max(last) + 1 FROM ("
             "SELECT spool, max(seq) AS last FROM logs GROUP BY spool UNION ALL "
+            "SELECT spool, max(seq) AS last FROM spans GROUP BY spool UNION ALL "
             "SELECT spool, max(seq) AS last FROM rejected GROUP BY spool) GROUP BY spool"
         )
         return {str(spool): int(following) for spool, following in rows}
@@ -160,10 +169,11 @@ class Writer:
             group, last = self._next_group()
             if group:
                 started = time.monotonic()
+                size = sum(len(batch.body) for batch in group)
                 self._commit_group(group)
                 self.counters.commit_s += time.monotonic() - started
                 with self._lock:
-                    self._waiting_bytes -= sum(len(batch.body) for batch in group)
+                    self._waiting_bytes -= size
             if last:
                 return
 
@@ -212,11 +222,30 @@ class Writer:
         try:
             self._commit(group)
         except Exception as error:  # the wall of this thread: every batch gets an answer
-            if len(group) > 1:
+            plain = self._made_plain(group)
+            if plain:
+                self._commit_group(plain)
+            elif len(group) > 1:
                 for batch in group:
                     self._commit_group([batch])
-                return
-            self._commit_alone(group[0], error)
+            elif not group[0].answer.done():
+                self._commit_alone(group[0], error)
+
+    def _made_plain(self, group: list[Batch]) -> list[Batch]:
+        """Return the group with its traces as the engine can decode them; nothing if they are."""
+        if all(batch.plain_of is None for batch in group):
+            return []
+        plain = [batch for batch in group if batch.plain_of is None]
+        for batch in group:
+            if batch.plain_of is not None:
+                convert, batch.plain_of = batch.plain_of, None
+                try:
+                    batch.body = convert(batch.body)
+                    plain.append(batch)
+                except ClerestoryError as refusal:
+                    self.counters.failed += 1
+                    batch.answer.set_exception(refusal)
+        return plain
 
     def _commit_alone(self, batch: Batch, error: Exception) -> None:
         """Store an OTLP body by way of lines, or tell the sender that it cannot be stored."""
@@ -244,26 +273,35 @@ class Writer:
         claims = [self._claim(batch, marks) for batch in group]
         self._connection.run("TRUNCATE TABLE fresh")
         arrival = time.time_ns()
-        self._decode([c for c in claims if c.batch.kind is Kind.RECORDS and c.body], arrival)
+        records = [c for c in claims if c.batch.kind is Kind.RECORDS and c.body]
+        # rfind reads a body without it twice as fast as `in` does
+        mixed = {id(c) for c in records if c.body.rfind(spans.MARK) >= 0}
+        traces = [c for c in claims if c.batch.kind is Kind.SPANS]
+        self._decode(_FRESH, [c for c in records if id(c) not in mixed], arrival)
         self._decode_otlp([c for c in claims if c.batch.kind is Kind.OTLP], arrival)
         for kind, select in _EVENT_SELECTS.items():
             self._decode_events([c for c in claims if c.batch.kind is kind], select, arrival)
-        tallies, in_parts = self._decoded(claims)
+        with_spans = bool(mixed or traces)
+        if with_spans:
+            self._decode_spans([c for c in records if id(c) in mixed], traces, arrival)
+        tallies, inserts, in_parts = self._decoded(claims, with_spans=with_spans)
         if in_parts or sum(len(claim.body) for claim in claims) > PART_BYTES_MAX:
-            self._insert_noted(claims, arrival)
+            self._insert_noted(claims, inserts, arrival)
         else:
-            self._insert()
+            self._insert(inserts)
         self._watermarks.update(marks)
         self.counters.commits += 1
         self._answer(claims, tallies)
         if self.on_commit is not None:
             self.on_commit(self._connection)
 
-    def _decoded(self, claims: list[_Claim]) -> tuple[list[_Tally], bool]:
-        """Return what became of each claim, and whether storing it takes several parts.
+    def _decoded(
+        self, claims: list[_Claim], *, with_spans: bool
+    ) -> tuple[list[_Tally], list[str], bool]:
+        """Return what became of each claim, what stores it, and whether that takes several parts.
 
         Requests that were decoded together are counted together, with the first. Rejected lines
-        go to a table of their own, so a commit with some takes several parts, too.
+        and spans go to tables of their own, so a commit with some and others takes several parts.
         """
         counted: dict[str, list[tuple[int, _Tally]]] = {}
         tallies = [_Tally() for _ in claims]
@@ -272,33 +310,37 @@ class Writer:
             if claim.body and (claim.batch.kind is Kind.RECORDS or not of_spool):
                 of_spool.append((claim.first, tally))
         starts = sorted({first for of_spool in counted.values() for first, _ in of_spool})
+        spanned, source = ("sum(span)", _FRESH_ALL) if with_spans else ("0", "fresh")
         rows = self._connection.rows(
-            "SELECT spool, count(), countIf(reason != ''), min(seq), "
-            "toString(toDate(min(ts))), toString(toDate(max(ts))) FROM fresh "
+            f"SELECT spool, count(), countIf(reason != ''), min(seq), {spanned}, "
+            f"toString(toDate(min(ts))), toString(toDate(max(ts))) FROM {source} "
             f"GROUP BY spool, roundDown(seq, CAST({starts or [0]}, 'Array(UInt64)'))"
         )
         for spool, count, refused, first, *_ in rows:
             of_spool = counted[spool]
             place = bisect_right(of_spool, int(first), key=lambda one: one[0])
             of_spool[max(place, 1) - 1][1].add(int(count), int(refused), int(first))
-        days = {day for row in rows for day in row[4:]}
+        days = {day for row in rows for day in row[5:]}
         refused = sum(tally.refused for tally in tallies)
         count = sum(tally.count for tally in tallies)
-        return tallies, len(days) > 1 or refused > 0 or count > PART_ROWS_MAX
+        of_spans = sum(int(row[4]) for row in rows)
+        inserts = [_STORE_LOGS] if not of_spans or count > of_spans + refused else []
+        inserts += [spans.STORE_SPANS] if of_spans else []
+        in_parts = len(days) > 1 or refused > 0 or count > PART_ROWS_MAX or len(inserts) > 1
+        return tallies, inserts, in_parts
 
-    def _insert(self) -> None:
-        self._connection.run(
-            f"INSERT INTO logs ({_COLUMNS}) SELECT {_COLUMNS} FROM fresh WHERE reason = ''"
-        )
+    def _insert(self, inserts: list[str]) -> None:
+        for statement in inserts:
+            self._connection.run(statement)
 
-    def _insert_noted(self, claims: list[_Claim], arrival: int) -> None:
+    def _insert_noted(self, claims: list[_Claim], inserts: list[str], arrival: int) -> None:
         firsts = dict[str, int]()
         for claim in claims:
             firsts[claim.spool] = min(firsts.get(claim.spool, claim.first), claim.first)
         self._intent.note(firsts)
         try:
             self._keep_rejected(arrival)
-            self._insert()
+            self._insert(inserts)
         except StoreError:
             self._intent.undo(self._connection)
             raise
@@ -319,7 +361,7 @@ class Writer:
         body = _without_lines(batch.body, skip)
         return _Claim(batch, spool, batch.first + skip, after, skip, body)
 
-    def _decode(self, claims: list[_Claim], arrival: int) -> None:
+    def _decode(self, into: str, claims: list[_Claim], arrival: int) -> None:
         if not claims:
             return
         rows = (
@@ -336,17 +378,37 @@ class Writer:
             select = decode.records_select(
                 path, line_bytes_max=line_bytes_max, fields_max=fields_max
             )
-            self._connection.run(f"{_FRESH} {select}", {"arrival": arrival})
+            self._connection.run(f"{into} {select}", {"arrival": arrival})
+
+    def _decode_spans(self, mixed: list[_Claim], traces: list[_Claim], arrival: int) -> None:
+        """Decode lines of which some are spans, and OTLP traces."""
+        self._connection.run("TRUNCATE TABLE fresh_spans")
+        if mixed:
+            self._connection.run("TRUNCATE TABLE fresh_mixed")
+            self._decode(_FRESH_MIXED, mixed, arrival)
+            self._connection.run(
+                f"{_FRESH} SELECT {_DECODED} FROM fresh_mixed WHERE NOT {spans.IS_SPAN}"
+            )
+            self._connection.run(f"{spans.FRESH_SPANS} {spans.lines_select()}")
+        self._decode_requests(
+            traces,
+            lambda path: f"{spans.FRESH_SPANS} {spans.otlp_select(path, self._proto)}",
+            arrival,
+        )
 
     def _decode_otlp(self, claims: list[_Claim], arrival: int) -> None:
+        self._decode_requests(claims, lambda path: f"{_FRESH} {decode.otlp_select(path)}", arrival)
+
+    def _decode_requests(
+        self, claims: list[_Claim], insert: Callable[[str], str], arrival: int
+    ) -> None:
         if not claims:
             return
         spool = claims[0].spool.encode()
         identity = b"\xc0\x3e" + _varint(claims[0].first) + b"\xca\x3e" + _binary(spool)
         with _file_of([identity, *(claim.body for claim in claims)]) as path:
             try:
-                select = decode.otlp_select(path)
-                self._connection.run(f"{_FRESH} {select}", {"arrival": arrival})
+                self._connection.run(insert(path), {"arrival": arrival})
             except StoreError as error:
                 raise RefusedBatchError(f"the request cannot be decoded: {error}") from error
 

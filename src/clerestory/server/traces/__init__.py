@@ -1,0 +1,1 @@
+"""Questions about spans: search, one trace, heat map, service map."""

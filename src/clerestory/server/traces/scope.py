@@ -1,0 +1,106 @@
+"""What a question about spans is about: a range of time and a search.
+
+    request -> query -> [scope] -> search, heat, services -> store
+
+The search language is that of logs. On spans `name`, `kind`, `status`, `parent`, `peer`,
+`duration`, `root`, `pending` and `error` are the span's own; `message` is its name.
+
+Invariant: a pending span counts only while its finished one is not stored.
+"""
+
+# ruff: noqa: S608 - SQL is made of our own words; what was typed travels as parameters
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from clerestory.model.errors import QueryError
+from clerestory.server.api.logs import Scope
+from clerestory.server.api.times import range_of
+from clerestory.server.query.parser import parse
+from clerestory.server.query.sql import Condition, any_of, compared_number, condition_of, keyword
+from clerestory.server.query.tree import Term, Value
+from clerestory.server.store.embedded import Connection
+
+RANGE: Final = (
+    "ts >= fromUnixTimestamp64Nano({from_ns:Int64}, 'UTC') "
+    "AND ts < fromUnixTimestamp64Nano({to_ns:Int64}, 'UTC')"
+)
+_COLUMNS: Final = {"name": "name", "peer": "peer"}
+_LOWER_COLUMNS: Final = {
+    "kind": "kind",
+    "status": "status",
+    "parent": "parent_span_id",
+    "parent_span_id": "parent_span_id",
+}
+_NS_OF: Final = {
+    "duration": 10**9,
+    "duration_s": 10**9,
+    "duration_ms": 10**6,
+    "duration_us": 10**3,
+    "duration_ns": 1,
+}
+_FLAGS: Final = {"root": "parent_span_id = ''", "pending": "pending", "error": "status = 'error'"}
+_ORDERS: Final = frozenset({">", ">=", "<", "<="})
+
+
+def scope_of(params: Mapping[str, str]) -> Scope:
+    """Return the range and the search of a request.
+
+    Raises:
+        QueryError: The search or a time is malformed.
+    """
+    condition = condition_of(parse(params.get("q", "")), _own)
+    first, last = range_of(params.get("from", ""), params.get("to", ""), now_ns=time.time_ns())
+    return Scope(first, last, condition)
+
+
+def _own(term: Term, made: Condition) -> str | None:
+    name = term.field.lower()
+    if name in _NS_OF:
+        return _duration(term, _NS_OF[name], made)
+    if name not in _FLAGS and name not in _COLUMNS and name not in _LOWER_COLUMNS:
+        return None
+    if term.op in _ORDERS:
+        message = f"`{term.field}` has no order"
+        raise QueryError(message, position=term.position, length=len(term.field))
+    if name in _FLAGS:
+        return any_of(term, [_flag(_FLAGS[name], value) for value in term.values])
+    lower = name in _LOWER_COLUMNS
+    column = _LOWER_COLUMNS[name] if lower else _COLUMNS[name]
+    return any_of(term, [keyword(column, value, made, lower=lower) for value in term.values])
+
+
+def _flag(sql: str, value: Value) -> str:
+    if value.text.lower() in ("true", "false"):
+        return sql if value.text.lower() == "true" else f"NOT ({sql})"
+    message = f"`{value.text[:40]}` is neither true nor false"
+    raise QueryError(message, position=value.position, length=max(1, len(value.text)))
+
+
+def _duration(term: Term, unit_ns: int, made: Condition) -> str:
+    if term.op not in _ORDERS:
+        message = f"`{term.field}` is compared with > >= < or <="
+        raise QueryError(message, position=term.position, length=len(term.field))
+    for value in term.values:
+        if term.field.lower() == "duration" and not value.text[-1:].isalpha():
+            raise QueryError(
+                "a duration needs its unit",
+                position=value.position,
+                length=max(1, len(value.text)),
+                hint=f"as in duration{term.op}100ms or duration{term.op}1.5s",
+            )
+    bounds = [compared_number(term, value) * unit_ns for value in term.values]
+    return any_of(term, [f"duration_ns {term.op} {made.number(bound)}" for bound in bounds])
+
+
+def current(connection: Connection, scope: Scope) -> str:
+    """Return SQL that leaves out pending spans whose finished ones are stored."""
+    bounds = {"from_ns": scope.from_ns, "to_ns": scope.to_ns}
+    if not connection.rows(f"SELECT 1 FROM spans WHERE {RANGE} AND pending LIMIT 1", bounds):
+        return "1"
+    finished = (
+        f"SELECT id_hash FROM spans WHERE {RANGE} AND NOT pending AND id_hash IN "
+        f"(SELECT id_hash FROM spans WHERE {RANGE} AND pending)"
+    )
+    return f"(NOT pending OR id_hash NOT IN ({finished}))"
