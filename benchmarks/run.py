@@ -13,6 +13,7 @@ FOLDER = Path(__file__).parent
 BENCHMARKS = {
     "startup.py": ([], ["--runs", "5"]),
     "call.py": ([], ["--rounds", "3"]),
+    "spans.py": ([], ["--rounds", "3"]),
     "latency.py": ([], ["--records", "3000"]),
     "ingest.py": (["--records", "5000000"], ["--records", "400000"]),
     "delivery.py": ([], ["--rounds", "2"]),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from clerestory.storage.database import DatabaseLogStorage
     from clerestory.storage.file import FileLogStorage
     from clerestory.storage.rotator import LogRotator
+    from clerestory.trace import span
 
 __version__ = "0.1.0"
 
@@ -40,6 +41,7 @@ __all__ = [
     "get_logger",
     "request_context",
     "shutdown",
+    "span",
     "stats",
     "unbind",
 ]
@@ -60,6 +62,7 @@ _ROOMS = {
     "get_logger": "clerestory.logger",
     "request_context": "clerestory.context",
     "shutdown": "clerestory.configuration",
+    "span": "clerestory.trace",
     "stats": "clerestory.configuration",
     "unbind": "clerestory.context",
 }

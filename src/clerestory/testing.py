@@ -45,6 +45,11 @@ class Capture:
         return [decode(line) for line in self._masks.lines(text).splitlines()]
 
     @property
+    def spans(self) -> list[dict[str, Any]]:
+        """The records of spans alone, in the order of their ends."""
+        return [record for record in self.records if record.get("kind") == "span"]
+
+    @property
     def messages(self) -> list[str]:
         """The messages alone."""
         return [record["message"] for record in self.records]

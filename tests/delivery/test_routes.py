@@ -58,10 +58,45 @@ def test_a_destination_gets_what_its_options_select(road, options, expected):
     assert numbers == [n - 1 for n in expected]
 
 
-def test_a_wrong_level_is_told(tmp_path):
+@pytest.mark.parametrize(("option", "value"), [("level", "LOUD"), ("kinds", "spam")])
+def test_a_wrong_level_or_kind_is_told(option, value):
     """Not found out when the first record is missing."""
-    with pytest.raises(ConfigurationError, match="LOUD"):
-        routes_of(load({}), [{"type": "http", "url": "http://127.0.0.1:1", "level": "LOUD"}])
+    with pytest.raises(ConfigurationError, match=value):
+        routes_of(load({}), [{"type": "http", "url": "http://127.0.0.1:1", option: value}])
+
+
+@pytest.mark.parametrize(
+    ("options", "taken", "expected"),
+    [
+        ({}, ("log",), [1, 3]),
+        ({}, ("log", "span"), [1, 2, 3]),
+        ({"kinds": ("span",)}, ("log",), [2]),
+        ({"kinds": ("log", "span")}, ("log",), [1, 2, 3]),
+        ({"level": "ERROR"}, ("log", "span"), [3]),
+    ],
+)
+def test_spans_go_where_they_are_taken_or_asked_for(road, options, taken, expected):
+    """A receiver of logs does not pay for spans unless somebody wants them there."""
+    taker = Taker()
+    config = DestinationConfig(flush_interval=0.0, **options)
+    policy = RoutePolicy.of(config, BatchLimits(), hold_s=1, probe_after=0, kinds=taken)
+    pipeline = road(taker, policy=policy)
+    span = line(2).replace(b'"logger":"shop"', b'"logger":"shop","kind":"span"')
+    assert b'"kind":"span"' in span
+
+    put(pipeline, line(1), span, line(3, "ERROR", said='"kind":"span"'))
+
+    assert pipeline.flush(5)
+    assert taker.taken == expected
+
+
+def test_what_each_type_takes_is_documented():
+    """The four that take spans; a new one that does is a line in the docs."""
+    from clerestory.configuration.destinations import TYPES, find
+
+    takes = {kind for kind in TYPES if "span" in getattr(find(kind), "kinds", ())}
+
+    assert takes | {"otlp"} == {"console", "memory", "otlp", "server"}
 
 
 def test_few_records_wait_for_more_and_many_do_not(road):

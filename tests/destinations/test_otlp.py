@@ -9,7 +9,7 @@ from clerestory.destinations.otlp import Otlp, OtlpConfig
 from clerestory.model.errors import ConfigurationError, HoldError, RefusedError, RetryError
 from tests.doubles.otlp import OtlpReceiver, attributes_of
 from tests.doubles.receiver import Reply
-from tests.support.batches import EXCEPTION, RESOURCE, SPOOL, TRACE, batch_of, line
+from tests.support.batches import EXCEPTION, RESOURCE, SPOOL, TRACE, batch_of, line, span_line
 from tests.support.server import ServerProcess
 
 
@@ -231,3 +231,85 @@ def test_our_own_server_stores_what_is_sent(made):
     assert attributes["user"] == "7"
     assert attributes["ratio"] == 0.5
     assert attributes["tags"] == ["a", "b"]
+
+
+def test_spans_and_logs_of_a_batch_go_each_to_their_path(receiver, destination):
+    """One batch, two requests; together they are all of it."""
+    receipt = destination.send(batch_of(line("a"), span_line("b"), b"", line("c"), span_line("d")))
+
+    assert (receipt.taken, receipt.lost) == (5, 0)
+    assert [one.path for one in receiver.requests] == ["/v1/logs", "/v1/traces"]
+    assert receiver.accepted == [f"{SPOOL}:{n}" for n in (0, 3, 1, 4)]
+    assert [(scope, span.name) for scope, span in receiver.spans] == [
+        ("shop.orders", "b"),
+        ("shop.orders", "d"),
+    ]
+
+
+def test_logs_are_not_sent_again_because_their_spans_failed(receiver, destination):
+    """The batch comes again, longer than before or cut; what was taken stays taken."""
+    receiver.traces_reply = Reply(status=503)
+
+    with pytest.raises(RetryError):
+        destination.send(batch_of(line("a"), span_line("b")))
+    receiver.traces_reply = None
+    destination.send(batch_of(line("a")))
+    destination.send(batch_of(line("a"), span_line("b"), line("c")))
+
+    assert receiver.accepted == [f"{SPOOL}:{n}" for n in (0, 2, 1)]
+
+
+def test_a_receiver_of_logs_alone_keeps_getting_them(receiver, destination):
+    """The spans wait among the dead letters, with what to do."""
+    receiver.traces_path = ""
+
+    receipt = destination.send(batch_of(span_line("b"), line("a")))
+
+    assert receiver.accepted == [f"{SPOOL}:1"]
+    assert [one.index for one in receipt.refused] == [0]
+    assert "set traces_endpoint, or kinds to log" in receipt.refused[0].reason
+
+
+def test_spans_that_still_run_are_not_sent(receiver, destination):
+    """OTLP knows none; their end comes by itself."""
+    receipt = destination.send(batch_of(span_line("a", **{"span.pending": True}), span_line("b")))
+
+    assert receipt.taken == 2
+    assert [span.name for _, span in receiver.spans] == ["b"]
+
+
+def test_what_the_receiver_refuses_of_spans_is_counted(receiver, destination):
+    """As with logs."""
+    receiver.unwanted = "long"
+
+    receipt = destination.send(batch_of(span_line("a"), span_line("too long")))
+
+    assert (receipt.taken, receipt.lost) == (2, 1)
+    assert receipt.detail == "attributes are too long"
+
+
+def test_the_variables_for_traces_go_before_those_for_all(receiver, made):
+    """Spans may have a receiver of their own."""
+    receiver.traces_path = "/mine"
+    environment = {
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{receiver.url}/mine",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "a=traces",
+        "OTEL_EXPORTER_OTLP_HEADERS": "a=all",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
+    }
+
+    made(Otlp, OtlpConfig(), environment=environment).send(batch_of(span_line(), line()))
+
+    assert [(one.path, one.headers["a"]) for one in receiver.requests] == [
+        ("/v1/logs", "all"),
+        ("/mine", "traces"),
+    ]
+
+
+def test_an_address_for_one_signal_alone_takes_that_signal(made):
+    """The other is not sent to a guess."""
+    logs = made(Otlp, OtlpConfig(logs_endpoint="http://c:1/v1/logs"))
+    traces = made(Otlp, OtlpConfig(traces_endpoint="http://c:1/v1/traces"))
+
+    assert (logs.kinds, traces.kinds) == ({"log"}, {"span"})
+    assert logs.name == traces.name == "otlp-c_1"

@@ -14,6 +14,10 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceRequest,
     ExportLogsServiceResponse,
 )
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 
 from tests.doubles.receiver import Receiver, Reply, Request
 
@@ -22,27 +26,37 @@ PROTOBUF = {"Content-Type": "application/x-protobuf"}
 
 
 class OtlpReceiver(Receiver):
-    """Takes logs.
+    """Takes logs and spans.
 
     Attributes:
         records: Every LogRecord that was kept.
+        spans: Every Span that was kept, with the name of its scope.
         resources: The resource of every request, as a dict of texts and numbers.
         poison: A record whose message has this text makes the whole request a 400.
         unwanted: A record whose message has this text is refused in partial_success.
         key: What `x-honeycomb-team` must be; empty for none.
+        path: Where it takes logs.
+        traces_path: Where it takes spans.
+        traces_reply: What it answers to spans instead of taking them.
     """
 
     def __init__(self, *, key: str = "", path: str = "/v1/logs", certificate: str = "") -> None:
         self.records: list[Any] = []
+        self.spans: list[tuple[str, Any]] = []
         self.resources: list[dict[str, Any]] = []
         self.poison = "poison"
         self.unwanted = ""
         self.key = key
         self.path = path
+        self.traces_path = "/v1/traces"
+        self.traces_reply: Reply | None = None
         super().__init__(certificate=certificate)
 
     def answer(self, request: Request) -> Reply:
-        if request.method != "POST" or request.path != self.path:
+        if request.method != "POST" or request.path not in {
+            self.path,
+            self.traces_path,
+        }:
             return Reply(status=404, body=b"404 page not found")
         if self.key and request.headers.get("x-honeycomb-team") != self.key:
             return Reply(
@@ -54,11 +68,31 @@ class OtlpReceiver(Receiver):
             return Reply(status=415, body=b"unsupported content type")
         if len(request.body) > BYTES_MAX:
             return _error(413, 8, "request body too large")
+        if request.path == self.traces_path:
+            return self.traces_reply or self._keep_spans(request.body)
         try:
             export = ExportLogsServiceRequest.FromString(request.body)
         except DecodeError:
             return _error(400, 3, "proto: cannot parse invalid wire-format data")
         return self._keep(export)
+
+    def _keep_spans(self, body: bytes) -> Reply:
+        try:
+            export = ExportTraceServiceRequest.FromString(body)
+        except DecodeError:
+            return _error(400, 3, "proto: cannot parse invalid wire-format data")
+        answer = ExportTraceServiceResponse()
+        for group in export.resource_spans:
+            self.resources.append({one.key: plain(one.value) for one in group.resource.attributes})
+            for scope in group.scope_spans:
+                for span in scope.spans:
+                    if self.unwanted and self.unwanted in span.name:
+                        answer.partial_success.rejected_spans += 1
+                        answer.partial_success.error_message = "attributes are too long"
+                        continue
+                    self.spans.append((scope.scope.name, span))
+                    self.accepted.append(attributes_of(span)["log.record.uid"])
+        return Reply(body=answer.SerializeToString(), headers=PROTOBUF)
 
     def _keep(self, export) -> Reply:
         found = [
@@ -97,7 +131,7 @@ def plain(value):
 
 
 def attributes_of(record):
-    """Return the attributes of a LogRecord as a dict."""
+    """Return the attributes of a LogRecord, a Span or an Event as a dict."""
     return {one.key: plain(one.value) for one in record.attributes}
 
 

@@ -26,6 +26,7 @@ PUBLIC = {
         "get_logger",
         "request_context",
         "shutdown",
+        "span",
         "stats",
         "unbind",
     ],

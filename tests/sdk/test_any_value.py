@@ -90,3 +90,27 @@ def test_masking_many_lines_at_once_masks_what_masking_each_alone_does(messages,
     together = ValueRules(NameRules()).lines(b"".join(lines))
 
     assert together == b"".join(ValueRules(NameRules()).lines(line) for line in lines)
+
+
+def test_no_id_of_a_trace_is_taken_for_a_card():
+    """A record whose id is masked is lost to its trace; a card that stands elsewhere is found."""
+    digits = "a4111111111111111bcdef0123456789"
+    fields = {"trace_id": digits, "span_id": digits[:16], "parent_span_id": digits[1:17]}
+    links = [{"trace_id": digits, "span_id": digits[1:17]}]
+    record = {"timestamp": 1795314823428724290, "level": "INFO", "message": "m", **fields}
+    line = json.dumps({**record, "span.links": links, "order_id": digits[1:17]}).encode() + b"\n"
+
+    masked = json.loads(ValueRules(NameRules()).lines(line))
+
+    assert {key: masked[key] for key in fields} == fields
+    assert masked["span.links"] == links
+    assert masked["order_id"] == "[redacted:card-number]"
+
+
+def test_a_trace_id_that_is_none_is_masked_as_any_other_value():
+    """The name alone is no way around the rules."""
+    record = {"timestamp": 1795314823428724290, "level": "INFO", "trace_id": "4111 1111 1111 1111"}
+
+    masked = ValueRules(NameRules()).lines(json.dumps(record).encode() + b"\n")
+
+    assert json.loads(masked)["trace_id"] == "[redacted:card-number]"

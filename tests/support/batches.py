@@ -39,6 +39,23 @@ def line(message: str = "order placed", *, level: str = "INFO", at: int = TIME, 
     return text.encode()
 
 
+def span_line(name: str = "checkout", **fields: Any):
+    """Return the line of a span as the spool keeps it, without its line feed."""
+    head = {
+        "timestamp": fields.pop("at", TIME),
+        "level": fields.pop("level", "INFO"),
+        "logger": "shop.orders",
+        "kind": "span",
+        "span.kind": "internal",
+        "span.status": "unset",
+        "message": name,
+        "trace_id": TRACE,
+        "span_id": SPAN,
+        "duration_ns": 1_500_000,
+    }
+    return json.dumps(head | fields, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 def batch_of(*lines: bytes, first: int = 0, resource: dict[str, Any] | None = None) -> Batch:
     """Return a batch of lines; an empty one is a line that a filter keeps back."""
     return Batch(

@@ -286,7 +286,7 @@ def test_a_shape_is_learned_and_used():
 
     assert head
     assert head is not None
-    assert [shape.cut(one, one.index(b'"message"'), []) for shape in head.shapes] == [True]
+    assert [bool(shape.cut(one, one.index(b'"message"'), [])) for shape in head.shapes] == [True]
     assert head.decoded == 32
 
 

@@ -44,6 +44,7 @@ TYPES: Final[dict[str, str]] = {
     "splunk": "clerestory.destinations.services.splunk:Splunk",
     "syslog": "clerestory.destinations.syslog:Syslog",
 }
+_KINDS: Final = frozenset(("log",))
 # Schemes that are not the type's own name, with an optional `+more` behind it.
 _SCHEMES: Final[dict[str, str]] = {
     "elasticsearchs": "elasticsearch",
@@ -80,6 +81,7 @@ def route_of(destination: Any, config: Any, settings: Settings) -> Route:
         getattr(destination, "limits", BatchLimits(size_bytes=settings["delivery.batch_bytes"])),
         hold_s=settings["delivery.hold_interval"],
         probe_after=settings["delivery.breaker_failures"],
+        kinds=getattr(destination, "kinds", _KINDS),
     )
     return Route(destination=destination, policy=policy)
 

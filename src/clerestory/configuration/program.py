@@ -18,13 +18,21 @@ from typing import TYPE_CHECKING, Any
 
 from clerestory import logger as calls
 from clerestory.configuration.destinations import route_of, routes_of
-from clerestory.configuration.pipelines import name_rules, open_pipeline, plan_of, value_rules
+from clerestory.configuration.pipelines import (
+    alarm,
+    name_rules,
+    open_pipeline,
+    plan_of,
+    value_rules,
+)
+from clerestory.configuration.tracing import prepare_spans
 from clerestory.delivery.road import ROAD, ROADS
 from clerestory.integrations import stdlib
 from clerestory.process.gates import Gate
 from clerestory.process.lines import Emission, emission, own_line
 from clerestory.process.values import ValueLimits
 from clerestory.settings import Settings, load
+from clerestory.tracing.pending import tell_pending
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,12 +121,14 @@ def _start(settings: Settings, custom: Sequence[Destination], *, first: bool = T
     def routes() -> list[Route]:
         return routes_of(settings, [*_entries(settings, custom), *custom])
 
+    troubles = []
     if first:
         routes()  # raises before anything is changed
         _prepare_calls(settings)
+        troubles = prepare_spans(settings)
     masks = _State.masks = value_rules(settings, emission().names)
     plan = plan_of(settings, masks, is_late=_State.closed)
-    plan = replace(plan, ticks=(_tell_held,))
+    plan = replace(plan, ticks=(_tell_held, tell_pending))
     pipeline = open_pipeline(plan, settings, routes)
     for courier in pipeline.couriers:
         if hasattr(courier.destination, "report"):
@@ -131,6 +141,8 @@ def _start(settings: Settings, custom: Sequence[Destination], *, first: bool = T
     if old is not None:
         old.close(settings["shutdown_timeout"])
     _hook_process()
+    for trouble in troubles:
+        alarm("WARNING", trouble)
 
 
 def _entries(settings: Settings, custom: Sequence[Destination]) -> list[Any]:

@@ -300,4 +300,6 @@ class Courier:
 
 
 def _empty_lines(lines: bytes) -> int:
+    if lines.rfind(b"\n\n") < 0 and not lines.startswith(b"\n"):  # `in` takes twice as long
+        return 0
     return sum(not line for line in lines.removesuffix(b"\n").split(b"\n"))

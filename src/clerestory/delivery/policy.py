@@ -7,13 +7,13 @@ Invariant: the names and meanings are the same for all destinations.
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003  options are built from annotations
+from collections.abc import Iterable, Mapping  # noqa: TC003  options are built from annotations
 from dataclasses import dataclass, field
 from typing import Final
 
 from clerestory.delivery.port import BatchLimits, Destination
 from clerestory.delivery.retry import RetryPolicy
-from clerestory.delivery.selection import Selection
+from clerestory.delivery.selection import KINDS, Selection
 from clerestory.model.errors import ConfigurationError
 
 _SECONDS: Final = {"kind": "seconds"}
@@ -27,6 +27,8 @@ class DestinationConfig:
         level: Records below this level do not go there. A name or a number.
         loggers: Only records of these loggers and of those below them go there; empty for all.
         fields: Only records whose fields have these values go there; empty for all.
+        kinds: `log`, `span` or both; empty for what the destination takes by itself: both for
+            `console`, `memory`, `otlp` and `server`, `log` for all others.
         batch_size: So many waiting records are sent at once, without waiting for
             `flush_interval`. A backlog travels in batches as large as the destination takes.
         flush_interval: The oldest record waits at most this long, in seconds. Records of level
@@ -44,6 +46,7 @@ class DestinationConfig:
     level: str | int = ""
     loggers: tuple[str, ...] = ()
     fields: Mapping[str, object] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ()
     batch_size: int = 1000
     flush_interval: float = field(default=1.0, metadata=_SECONDS)
     max_retries: int = 3
@@ -81,17 +84,23 @@ class RoutePolicy:
 
     @classmethod
     def of(
-        cls, config: DestinationConfig, limits: BatchLimits, *, hold_s: float, probe_after: int
+        cls,
+        config: DestinationConfig,
+        limits: BatchLimits,
+        *,
+        hold_s: float,
+        probe_after: int,
+        kinds: Iterable[str] = KINDS,
     ) -> RoutePolicy:
         """Return what a destination's options ask for.
 
         Raises:
-            ConfigurationError: The level is not one of the ten.
+            ConfigurationError: The level or a kind is not known.
         """
         try:
-            selection = Selection.of(config)
+            selection = Selection.of(config, kinds)
         except ValueError as error:
-            raise ConfigurationError(f"destinations: level: {error}") from error
+            raise ConfigurationError(f"destinations: {error}") from error
         return cls(
             limits=limits,
             linger_lines=max(1, config.batch_size),

@@ -106,6 +106,9 @@ class Destination(Protocol):
         adopts: Whether it also takes what killed processes left in their spools.
         limits: The largest batch it wants.
 
+    One with `kinds`, such as `frozenset(("log", "span"))`, is given these; without, logs alone: a
+    receiver of logs has no use for spans unless somebody asks for them.
+
     One with an `exchange`, as those over HTTP have, is tried by `clerestory doctor` step by step.
     """
 

@@ -111,15 +111,18 @@ class Road:
         finally:
             self._is_starting = False
 
-    def _start_and_write(self, line: bytes) -> None:
+    def try_to_ensure(self) -> Pipeline | None:
+        """Do as `ensure`, but raise nothing: None if there is no pipeline, for whatever reason."""
         try:
-            pipeline = self.ensure()
+            return self.ensure()
         except Exception:
-            self.unwritten += 1
-            return
+            return None
+
+    def _start_and_write(self, line: bytes) -> None:
+        pipeline = self.try_to_ensure()
         if pipeline is not None:
             pipeline.append_when_full(line)
-        elif len(self._early) < _EARLY_MAX:
+        elif self._is_starting and len(self._early) < _EARLY_MAX:
             self._early.append(line)  # this thread is configuring: a signal handler, a library
         else:
             self.unwritten += 1

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
 from clerestory.delivery.policy import DestinationConfig
 from clerestory.delivery.port import BatchLimits
+from clerestory.delivery.selection import KINDS
 from clerestory.process.encode import decode, encode
 from clerestory.wire.line import local_time, time_of, with_iso_time
 
@@ -48,6 +49,16 @@ _NOT_SHOWN: Final = frozenset(
         "log.record.template",
     )
 )
+_SPAN_NOT_SHOWN: Final = _NOT_SHOWN | {
+    "kind",
+    "duration_ns",
+    "parent_span_id",
+    "span.kind",
+    "span.status",
+    "span.status_message",
+    "span.links",
+    "trace_state",
+}
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
@@ -83,6 +94,7 @@ class Console:
     name = "console"
     adopts = False
     limits = BatchLimits()
+    kinds = KINDS
 
     def __init__(self, config: ConsoleConfig) -> None:
         self._config = config
@@ -98,7 +110,7 @@ class Console:
         coloured = config.colour == "always" or (
             config.colour == "auto" and terminal and not os.environ.get("NO_COLOR")
         )
-        lines = batch.lines.splitlines()
+        lines = [line for line in batch.lines.splitlines() if not _is_pending(line)]
         if as_text:
             text = "".join(text_line(line, coloured=coloured) for line in lines if line)
         else:
@@ -120,6 +132,8 @@ class Console:
 def text_line(line: bytes, *, coloured: bool) -> str:
     """Return a record as people read it, its exception below it."""
     fields: dict[str, Any] = decode(line)
+    if fields.get("kind") == "span":
+        fields = _took(fields)
     level = str(fields.get("level", ""))
     rest = " ".join(
         f"{visible(key)}={_shown(value)}" for key, value in fields.items() if key not in _NOT_SHOWN
@@ -139,6 +153,33 @@ def text_line(line: bytes, *, coloured: bool) -> str:
     text = " ".join(part for part in parts if part) + "\n"
     exception = fields.get("exception")
     return text + _traceback(exception) if isinstance(exception, dict) else text
+
+
+def _is_pending(line: bytes) -> bool:
+    """Say whether a line tells of a span that is still running: its end is shown."""
+    return b'"span.pending":true' in line and decode(line).get("span.pending") is True
+
+
+def _took(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return what a person wants to know of a span first, and its fields without its machinery."""
+    shown = {key: value for key, value in fields.items() if key not in _SPAN_NOT_SHOWN}
+    status = fields.get("span.status_message") or fields.get("span.status")
+    took = {"took": duration_text(fields.get("duration_ns", 0))}
+    if fields.get("span.status") in {"ok", "error"}:
+        took["status"] = str(status)
+    return {**{key: fields[key] for key in _NOT_SHOWN if key in fields}, **took, **shown}
+
+
+def duration_text(ns: int) -> str:
+    """Return a duration as people read it.
+
+    >>> duration_text(1_234_567), duration_text(2_500), duration_text(61_000_000_000)
+    ('1.23 ms', '2.5 us', '61 s')
+    """
+    for unit, size in (("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1000)):
+        if ns >= size:
+            return f"{ns / size:.3g} {unit}" if ns < 1000 * size else f"{ns / size:.0f} {unit}"
+    return f"{ns} ns"
 
 
 def _shown(value: Any) -> str:

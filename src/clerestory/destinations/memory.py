@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from clerestory.delivery.policy import DestinationConfig
 from clerestory.delivery.port import BatchLimits
+from clerestory.delivery.selection import KINDS
 from clerestory.process.encode import decode
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Memory:
     name = "memory"
     adopts = False
     limits = BatchLimits()
+    kinds = KINDS
 
     def __init__(self, config: MemoryConfig) -> None:
         self.records: deque[dict[str, Any]] = deque(maxlen=config.records_max)

@@ -1,10 +1,12 @@
 """Sends records to any OpenTelemetry receiver, Honeycomb among them.
 
-    spool -> courier -> [otlp] ~~> POST /v1/logs
+    spool -> courier -> [otlp] ~~> POST /v1/logs, POST /v1/traces
 
 OTLP over HTTP in protobuf: https://opentelemetry.io/docs/specs/otlp/. Without an address the
 OTEL_EXPORTER_OTLP_* variables say where to send. Delivery is at least once: `log.record.uid`
 tells a record that came twice.
+
+Invariant: logs that a receiver took are not sent again because the spans of their batch failed.
 """
 
 from __future__ import annotations
@@ -19,16 +21,18 @@ from urllib.parse import SplitResult, unquote
 import msgspec
 
 from clerestory.delivery.policy import DestinationConfig
-from clerestory.delivery.port import BatchLimits, Receipt
-from clerestory.model.errors import ConfigurationError
+from clerestory.delivery.port import BatchLimits, Receipt, Refusal
+from clerestory.model.errors import ConfigurationError, HoldError
 from clerestory.transport.answers import settle
 from clerestory.transport.exchange import Answer, Exchange
-from clerestory.wire import otlp
+from clerestory.wire import otlp, otlp_traces
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from clerestory.delivery.port import Batch
 
-_PATH: Final = "/v1/logs"
+_PATHS: Final = {"LOGS": "/v1/logs", "TRACES": "/v1/traces"}
 _DEFAULT: Final = "http://localhost:4318"
 _HONEYCOMB: Final = "api.honeycomb.io"
 _TIMEOUT_S: Final = 10.0
@@ -38,12 +42,14 @@ _TIMEOUT_S: Final = 10.0
 class OtlpConfig(DestinationConfig):
     """Options of the destination `otlp`.
 
-    The OTEL_EXPORTER_OTLP_* variables of the environment are read when neither `endpoint` nor
-    `logs_endpoint` is given: keys meant for one receiver never go to another.
+    The OTEL_EXPORTER_OTLP_* variables of the environment are read when no address is given: keys
+    meant for one receiver never go to another.
 
     Attributes:
-        endpoint: Address of the receiver; `/v1/logs` is added to its path.
-        logs_endpoint: Address for logs as it is, nothing is added; instead of `endpoint`.
+        endpoint: Address of the receiver; `/v1/logs` and `/v1/traces` are added to its path.
+        logs_endpoint: Address for logs as it is, nothing is added; instead of `endpoint`. Given
+            alone, spans go nowhere.
+        traces_endpoint: Address for spans as it is, nothing is added; instead of `endpoint`.
         headers: Further headers, such as keys.
         dataset: Sent as `x-honeycomb-dataset`; Honeycomb wants it with classic keys.
         compression: `gzip` or `none`.
@@ -52,6 +58,7 @@ class OtlpConfig(DestinationConfig):
 
     endpoint: str = ""
     logs_endpoint: str = ""
+    traces_endpoint: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     dataset: str = ""
     compression: Literal["gzip", "none"] = "gzip"
@@ -74,21 +81,21 @@ class Otlp:
     limits = BatchLimits()
 
     def __init__(self, config: OtlpConfig, *, environment: Mapping[str, str] | None = None) -> None:
-        if not config.endpoint and not config.logs_endpoint:
-            config = from_environment(config, os.environ if environment is None else environment)
+        given = os.environ if environment is None else environment
         self._config = config
-        self.exchange = Exchange(
-            config.logs_endpoint or f"{config.endpoint.rstrip('/')}{_PATH}",
-            timeout_s=config.timeout,
-            connect_timeout_s=config.connect_timeout,
-            ca_file=config.ca_file,
-            compress=config.compression == "gzip",
+        self._logs = _signal(config, given, "LOGS")
+        self._traces = _signal(config, given, "TRACES")
+        self.kinds = frozenset(
+            kind for kind, signal in (("log", self._logs), ("span", self._traces)) if signal
         )
-        self._headers = {"Content-Type": "application/x-protobuf", **config.headers}
-        if config.dataset:
-            self._headers["x-honeycomb-dataset"] = config.dataset
+        first = self._logs or self._traces
+        assert first is not None
+        self.exchange = first.exchange
         where = f"{self.exchange.host}_{self.exchange.port}{self.exchange.path}"
-        self.name = "otlp-" + re.sub(r"[^A-Za-z0-9.-]", "_", where.removesuffix(_PATH))
+        path = _PATHS["LOGS" if self._logs else "TRACES"]
+        self.name = "otlp-" + re.sub(r"[^A-Za-z0-9.-]", "_", where.removesuffix(path))
+        # Spool, and number of its first line whose log record may not have been taken.
+        self._untaken = ("", 0)
 
     @staticmethod
     def options(url: SplitResult) -> dict[str, Any]:
@@ -103,22 +110,105 @@ class Otlp:
 
     def send(self, batch: Batch) -> Receipt:
         """Post the batch; what the receiver says that it refuses is counted, not sent again."""
-        records = batch.records()
-        if not records:
-            return Receipt(taken=batch.count)
-        body = otlp.encode(
-            [(batch.record_id(index), line) for index, line in records], batch.resource
+        logs: list[tuple[int, bytes]] = []
+        spans: list[tuple[int, bytes]] = []
+        for index, record in batch.records():
+            (spans if otlp_traces.is_span(record) else logs).append((index, record))
+        lost, details = self._send_logs(batch, logs)
+        refused, more_lost, more_details = self._send_spans(batch, spans)
+        return Receipt(
+            taken=batch.count,
+            refused=refused,
+            lost=lost + more_lost,
+            detail="; ".join(filter(None, (details, more_details))),
         )
+
+    def _send_logs(self, batch: Batch, logs: Sequence[tuple[int, bytes]]) -> tuple[int, str]:
+        """Post the log records that were not taken yet; return how many were lost, and why."""
+        spool, number = self._untaken
+        start = number - batch.first if spool == batch.spool_id else 0
+        waiting = [(batch.record_id(index), record) for index, record in logs if index >= start]
+        if not waiting or self._logs is None:
+            return 0, ""
+        answer = self._logs.send(otlp.encode(waiting, batch.resource), self.name)
+        self._untaken = (batch.spool_id, batch.first + batch.count)
+        lost, detail = _partial_success(answer, "rejectedLogRecords")
+        return min(lost, len(waiting)), detail
+
+    def _send_spans(
+        self, batch: Batch, spans: Sequence[tuple[int, bytes]]
+    ) -> tuple[tuple[Refusal, ...], int, str]:
+        """Post the spans that have ended; return what was refused or lost, and why."""
+        ended = [one for one in spans if not otlp_traces.is_pending(one[1])]
+        if not ended or self._traces is None:
+            return (), 0, ""
+        body = otlp_traces.encode(
+            [(batch.record_id(index), record) for index, record in ended], batch.resource
+        )
+        try:
+            answer = self._traces.send(body, self.name)
+        except HoldError as error:
+            if not self._traces.is_guessed or not _is_missing(error):
+                raise
+            # A receiver of logs alone: its logs must not wait for spans that it never takes.
+            reason = f"{error}; set traces_endpoint, or kinds to log"
+            return tuple(Refusal(index=index, reason=reason) for index, _ in ended), 0, ""
+        lost, detail = _partial_success(answer, "rejectedSpans")
+        return (), min(lost, len(ended)), detail
+
+    def close(self) -> None:
+        """Close the connections."""
+        for signal in (self._logs, self._traces):
+            if signal is not None:
+                signal.exchange.close()
+
+
+class _Signal:
+    """Where logs or spans are posted.
+
+    Args:
+        url: Address.
+        config: How to send.
+        is_guessed: Whether the address is that of the receiver with the usual path.
+    """
+
+    def __init__(self, url: str, config: OtlpConfig, *, is_guessed: bool) -> None:
+        self.exchange = Exchange(
+            url,
+            timeout_s=config.timeout,
+            connect_timeout_s=config.connect_timeout,
+            ca_file=config.ca_file,
+            compress=config.compression == "gzip",
+        )
+        self.is_guessed = is_guessed
+        self._headers = {"Content-Type": "application/x-protobuf", **config.headers}
+        if config.dataset:
+            self._headers["x-honeycomb-dataset"] = config.dataset
+
+    def send(self, body: bytes, who: str) -> Answer:
+        """Post a body and return the answer of a receiver that took it; raise as `settle` does."""
         answer = self.exchange.send(body, headers=self._headers)
         if answer.status >= 400:
             answer = _readable(answer)
-        settle(answer, self.name)
-        lost, detail = _partial_success(answer)
-        return Receipt(taken=batch.count, lost=min(lost, len(records)), detail=detail)
+        settle(answer, who)
+        return answer
 
-    def close(self) -> None:
-        """Close the connection."""
-        self.exchange.close()
+
+def _signal(config: OtlpConfig, environment: Mapping[str, str], name: str) -> _Signal | None:
+    """Return where the records of a signal are posted; None if only the other has an address."""
+    if not config.endpoint and not config.logs_endpoint and not config.traces_endpoint:
+        config = from_environment(config, environment, name)
+    own = config.logs_endpoint if name == "LOGS" else config.traces_endpoint
+    if own:
+        return _Signal(own, config, is_guessed=False)
+    if not config.endpoint:
+        return None
+    return _Signal(f"{config.endpoint.rstrip('/')}{_PATHS[name]}", config, is_guessed=True)
+
+
+def _is_missing(error: HoldError) -> bool:
+    """Say whether a receiver has no such path."""
+    return re.search(r" answered 40[45]\b", str(error)) is not None
 
 
 def _honeycomb(url: SplitResult, host: str) -> dict[str, Any]:
@@ -130,19 +220,26 @@ def _honeycomb(url: SplitResult, host: str) -> dict[str, Any]:
     return {"endpoint": f"https://{host}{url.path}", "headers": headers}
 
 
-def from_environment(config: OtlpConfig, environment: Mapping[str, str]) -> OtlpConfig:
+def from_environment(
+    config: OtlpConfig, environment: Mapping[str, str], name: str = "LOGS"
+) -> OtlpConfig:
     """Return the options completed by the OTEL_EXPORTER_OTLP_* variables.
 
-    A variable for logs goes before the one for all signals; an option that was given goes before
-    both. https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+    A variable for the signal goes before the one for all signals; an option that was given goes
+    before both. https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+
+    Args:
+        config: The options.
+        environment: Where the variables are.
+        name: `LOGS` or `TRACES`.
 
     Raises:
         ConfigurationError: A variable asks for what is not spoken, or is not understood.
     """
 
-    def found(name: str) -> str:
-        for signal in ("LOGS_", ""):
-            value = environment.get(f"OTEL_EXPORTER_OTLP_{signal}{name}", "").strip()
+    def found(what: str) -> str:
+        for signal in (f"{name}_", ""):
+            value = environment.get(f"OTEL_EXPORTER_OTLP_{signal}{what}", "").strip()
             if value:
                 return value
         return ""
@@ -158,12 +255,13 @@ def from_environment(config: OtlpConfig, environment: Mapping[str, str]) -> Otlp
         raise ConfigurationError(
             f"OTEL_EXPORTER_OTLP_COMPRESSION is {compression!r}: expected gzip or none"
         )
-    for_logs = environment.get("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "").strip()
+    for_signal = environment.get(f"OTEL_EXPORTER_OTLP_{name}_ENDPOINT", "").strip()
     for_all = environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip()
     return replace(
         config,
         endpoint=for_all or _DEFAULT,
-        logs_endpoint=for_logs,
+        logs_endpoint=for_signal if name == "LOGS" else "",
+        traces_endpoint=for_signal if name == "TRACES" else "",
         headers={**_headers(found("HEADERS")), **config.headers},
         compression="gzip" if compression == "gzip" else "none",
         ca_file=config.ca_file or found("CERTIFICATE"),
@@ -209,12 +307,12 @@ def _readable(answer: Answer) -> Answer:
         return answer
 
 
-def _partial_success(answer: Answer) -> tuple[int, str]:
+def _partial_success(answer: Answer, name: str) -> tuple[int, str]:
     """Return how many records were refused, and why; an answer in another form says nothing."""
     try:
         if "json" in answer.headers.get("content-type", ""):
             said = msgspec.json.decode(answer.body)["partialSuccess"]
-            return int(said.get("rejectedLogRecords", 0)), str(said.get("errorMessage", ""))
+            return int(said.get(name, 0)), str(said.get("errorMessage", ""))
         return otlp.decode_response(answer.body)
     except (ValueError, LookupError, TypeError, AttributeError, msgspec.DecodeError):
         return 0, ""

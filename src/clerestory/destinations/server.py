@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, quote, unquote, urlunsplit
 
 from clerestory.delivery.policy import DestinationConfig
 from clerestory.delivery.port import BatchLimits
+from clerestory.delivery.selection import KINDS
 from clerestory.transport.answers import settle
 from clerestory.transport.exchange import Exchange
 
@@ -58,6 +59,7 @@ class Server:
     Config = ServerConfig
     adopts = True
     limits = BatchLimits(lines=100_000)
+    kinds = KINDS
 
     def __init__(self, config: ServerConfig) -> None:
         self.exchange = exchange = Exchange(

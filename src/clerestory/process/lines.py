@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from clerestory import context
 from clerestory.model.severity import name_of
@@ -48,6 +48,7 @@ class Emission:
         with_locals: Whether local variables of frames are recorded.
         gate: What may keep records below WARNING back; None for nothing.
         errors: Records that only their message survived of, and calls that failed.
+        span_names: As `names`, for the attributes of spans.
     """
 
     names: NameRules = field(default_factory=NameRules)
@@ -58,6 +59,10 @@ class Emission:
     with_locals: bool = False
     gate: Gate | None = None
     errors: int = 0
+    span_names: NameRules = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.span_names = self.names.for_spans()
 
 
 _in_force: list[Emission] = [Emission()]
@@ -135,7 +140,7 @@ def _keep(fields: Mapping[Any, Any], into: dict[str, Any], names: NameRules) -> 
             continue
         name = key if type(key) is str else safe_str(key, 256)
         rule = names.learn(name)
-        if name in RESERVED:
+        if name in names.reserved:
             name = rename(name)
         into[name] = value if rule is None or value is None else marker(rule)
 
@@ -171,8 +176,16 @@ def _members(message: Any, limits: ValueLimits) -> tuple[str, Mapping[Any, Any]]
     return safe_str(said, limits.chars), members
 
 
+class Named(Protocol):
+    """What a line is made in the name of: a logger, or the scope of a span."""
+
+    @property
+    def name(self) -> str:
+        """Dotted name."""
+
+
 def call_line(
-    logger: logging.Logger,
+    logger: Named,
     level: int,
     message: Any,
     args: tuple[Any, ...],
@@ -260,3 +273,20 @@ def _record_site(record: logging.LogRecord, rules: Emission) -> Any:
 def own_line(logger_name: str, level: int, message: str, fields: dict[str, Any]) -> bytes:
     """Return a line of our own making."""
     return _encoded(site(name_of(level), logger_name, None), message, fields)
+
+
+def span_line(head: Any, own: Mapping[str, Any], fields: Mapping[str, Any], time_ns: int) -> bytes:
+    """Return the line of a span, whatever its attributes hold.
+
+    Args:
+        head: Level, logger and kind, encoded.
+        own: What a span's line needs itself, `message` first.
+        fields: Attributes and what was in force; those whose names are taken are renamed.
+        time_ns: When it began.
+    """
+    names = emission().span_names
+    ids = {key: fields[key] for key in ("trace_id", "span_id") if key in fields}
+    kept: dict[str, Any] = {}
+    _keep({key: value for key, value in fields.items() if key not in ids}, kept, names)
+    own = dict(own)
+    return _encoded(head, own.pop("message"), {**ids, **own, **kept}, time_ns)

@@ -15,11 +15,12 @@ import itertools
 import re
 import string
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from clerestory.process.encode import decode, encode
-from clerestory.wire.line import RESERVED
+from clerestory.wire.line import RESERVED, SPAN_KEYS
+from clerestory.wire.record import hex_id
 from clerestory.wire.slices import slices
 
 if TYPE_CHECKING:
@@ -87,12 +88,14 @@ class NameRules:
     """Which names of fields are clean, reserved or secret; each name is judged once.
 
     Attributes:
+        reserved: Names that a line needs itself.
         clean: Names known to need nothing; the fast path asks this set alone.
     """
 
     enabled: bool = True
     patterns: tuple[re.Pattern[str], ...] = ()
     allowed: frozenset[str] = frozenset()
+    reserved: frozenset[str] = RESERVED
     clean: set[str] = field(default_factory=set)
 
     @classmethod
@@ -100,6 +103,10 @@ class NameRules:
         """Return rules with the user's own patterns, which are matched without case."""
         patterns = tuple(re.compile(key, re.IGNORECASE) for key in keys)
         return cls(enabled=enabled, patterns=patterns, allowed=frozenset(allowed))
+
+    def for_spans(self) -> NameRules:
+        """Return the same rules for the attributes of spans, whose lines need more names."""
+        return replace(self, reserved=RESERVED | SPAN_KEYS, clean=set())
 
     def rule_for(self, name: str) -> str | None:
         """Return the rule that masks a field of this name, None if there is none."""
@@ -113,7 +120,7 @@ class NameRules:
     def learn(self, name: str) -> str | None:
         """Judge a name, remember it when it is clean, and return the rule that masks it."""
         rule = self.rule_for(name)
-        if rule is None and name not in RESERVED and len(self.clean) < _NAME_MAX:
+        if rule is None and name not in self.reserved and len(self.clean) < _NAME_MAX:
             self.clean.add(name)
         return rule
 
@@ -192,6 +199,15 @@ _CARD_RUNS: Final = (
 _RUN_MAP: Final = bytes(48 if byte in b"0123456789 -" else 46 for byte in range(256))
 _RUN: Final = b"0" * 13
 _ZEROED: Final = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
+_ID_DIGITS: Final = {"trace_id": 32, "span_id": 16, "parent_span_id": 16}
+_IDS_HINT: Final = b'_id":"'
+_IDS: Final = tuple(
+    (
+        re.compile(rb'"%b":"[0-9a-f]{%d}"' % (name.encode(), digits)),
+        b'"%b":"%b"' % (name.encode(), b"." * digits),
+    )
+    for name, digits in _ID_DIGITS.items()
+)
 _VARIED_PIECES: Final = 30
 _CARD_BYTES: Final = re.compile(rb"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.,}\]])")
 _TIME_BYTES: Final = 33
@@ -252,7 +268,8 @@ class ValueRules:
                 self.masked[rule] += 1
             return marker(rule)
         if isinstance(value, str):
-            return self.text(value)
+            # One id in a thousand has a run of digits that could be the number of a card.
+            return value if hex_id(value, _ID_DIGITS.get(name, -1)) else self.text(value)
         if isinstance(value, dict):
             return {key: self.value(member, key) for key, member in value.items()}
         if isinstance(value, list):
@@ -272,12 +289,13 @@ class ValueRules:
         return b"".join(parts) if masked else chunk
 
     def _piece(self, piece: bytes) -> bytes:
-        rows = (piece if self._varied else piece.translate(_ZEROED)).split(b"\n")
+        looked = _without_ids(piece)
+        rows = (looked if self._varied else looked.translate(_ZEROED)).split(b"\n")
         lines = len(rows) - rows.count(b"")
         kinds = self._kinds(rows, lines)
         if kinds is not None and not _secret_lines(b"\n".join(kinds) + b"\n", len(kinds)):
             return piece
-        starts = _secret_lines(piece, lines)
+        starts = _secret_lines(looked, lines)
         if not starts:
             return piece
         parts: list[bytes] = []
@@ -316,6 +334,18 @@ class ValueRules:
             return line
         head = {key: fields[key] for key in ("timestamp", "level", "logger") if key in fields}
         return encode(head | self.value({k: v for k, v in fields.items() if k not in head}))
+
+
+def _without_ids(piece: bytes) -> bytes:
+    """Return the lines with dots for the ids of traces and spans, each where it was.
+
+    They are no secrets, look like tokens to a hint, and would make every line a kind of its own.
+    """
+    if piece.rfind(_IDS_HINT) < 0:
+        return piece
+    for pattern, dots in _IDS:
+        piece = pattern.sub(dots, piece)
+    return piece
 
 
 def _line_end(piece: bytes, start: int) -> int:

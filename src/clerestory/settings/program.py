@@ -16,7 +16,10 @@ MIB: Final = 1024 * KIB
 MB: Final = 1_000_000
 
 
-def _program_name(_environ: Mapping[str, str]) -> str:
+def _program_name(environ: Mapping[str, str]) -> str:
+    named = environ.get("OTEL_SERVICE_NAME", "").strip()
+    if named:
+        return named
     name = os.path.basename(sys.argv[0] if sys.argv else "")  # noqa: PTH119 argv need not be a path
     name = name.removesuffix(".py")
     return name if name not in {"", "-c", "-m", "__main__"} else "python"
@@ -35,7 +38,8 @@ GENERAL: Final = (
     Setting(
         key="service",
         default=_program_name,
-        default_words="name of the program's file without .py, else `python`",
+        default_words="`OTEL_SERVICE_NAME`, else the name of the program's file without .py, "
+        "else `python`",
         kind="text",
         help="Name of the program, shown beside each of its records.",
         example="shop",

@@ -401,8 +401,12 @@ def _create_folder(directory: Path, spool_id: str) -> Path:
 
 def _lock_folder(folder: Path, resource: Mapping[str, Any]) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(folder / LOCK_NAME, flags, 0o600)
+    # Under its name the lock is there only when it is held: a process that adopts would take a
+    # spool that nobody holds for one of a dead process, and remove it.
+    unheld = folder / f"{LOCK_NAME}.new"
+    descriptor = os.open(unheld, flags, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    unheld.rename(folder / LOCK_NAME)
     temporary = folder / f"{RESOURCE_NAME}.new"
     temporary.touch(mode=0o600)
     temporary.write_text(json.dumps(resource))

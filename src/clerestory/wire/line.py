@@ -34,6 +34,21 @@ RESERVED: Final = frozenset(
         "log.record.template",
     )
 )
+# What a span's line needs besides.
+SPAN_KEYS: Final = frozenset(
+    (
+        "parent_span_id",
+        "duration_ns",
+        "trace_state",
+        "span.kind",
+        "span.status",
+        "span.status_message",
+        "span.events",
+        "span.links",
+        "span.pending",
+        "span.dropped",
+    )
+)
 
 _HEAD: Final = b'{"timestamp":'
 _DIGITS_START: Final = len(_HEAD)

@@ -24,6 +24,10 @@ from clerestory.wire.protobuf import MASK64, attribute, integer_heads, prefixes_
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    # Whether it is text; its pattern; what gives its encoded form.
+    Cut = tuple[bool, bytes, Any]
+    Cutter = Callable[[str, Any], Cut]
+
 _VALUES_MAX: Final = 1024
 _FIELDS_MAX: Final = 40
 _PATTERNS: Final = {
@@ -42,14 +46,15 @@ _decode = msgspec.json.Decoder().decode
 class _Attributes(dict[bytes, bytes]):
     """Attributes of one name, encoded, by the JSON text of their value."""
 
-    __slots__ = ("_name",)
+    __slots__ = ("_name", "_tag")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, tag: bytes) -> None:
         super().__init__()
         self._name = name
+        self._tag = tag
 
     def __missing__(self, text: bytes) -> bytes:
-        found = attribute(self._name, _decode(text))
+        found = self._tag + attribute(self._name, _decode(text))[1:]
         if len(self) < _VALUES_MAX:
             self[text] = found
         return found
@@ -60,9 +65,9 @@ class _Integers(dict[bytes, bytes]):
 
     __slots__ = ("_heads",)
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, tag: bytes) -> None:
         super().__init__()
-        self._heads = integer_heads(name)
+        self._heads = [tag + head[1:] for head in integer_heads(name)]
 
     def __missing__(self, digits: bytes) -> bytes:
         raw = varint(int(digits) & MASK64)
@@ -90,34 +95,43 @@ class Shape:
 
     Args:
         fields: Members of a line, `message` first.
+        cutter: Returns how one of them is cut.
+
+    Attributes:
+        names: Of the fields.
     """
 
-    __slots__ = ("_encoded", "_match")
+    __slots__ = ("_encoded", "_match", "names")
 
-    def __init__(self, fields: Mapping[str, Any]) -> None:
+    def __init__(self, fields: Mapping[str, Any], cutter: Cutter) -> None:
         patterns, tables, of_texts = [], [], []
         for name, value in fields.items():
-            pattern, table = _cutter(name, value)
+            is_text, pattern, table = cutter(name, value)
             patterns.append(re.escape(msgspec.json.encode(name)) + b":" + pattern)
             tables.append(table)
-            of_texts.append(type(value) is str and name not in _IDS)
+            of_texts.append(is_text)
+        self.names = tuple(fields)
         self._match = re.compile(b",".join(patterns) + rb"\}").fullmatch
         self._encoded = _encoder_of(tuple(of_texts))(*tables)
 
-    def cut(self, line: bytes, start: int, parts: list[bytes]) -> bool:
-        """Add the encoded fields of a line to `parts`; say whether the line has this shape.
+    def cut(self, line: bytes, start: int, parts: list[bytes]) -> tuple[bytes, ...]:
+        """Add the encoded fields of a line to `parts`.
 
         Args:
             line: As the spool keeps it, in ASCII.
             start: Where its first field begins.
             parts: Left as it is if the line has another shape.
+
+        Returns:
+            The fields as they stand in the line; none if it has another shape.
         """
         # Other bytes than ASCII might be no UTF-8; decoding finds that out.
         found = self._match(line, start) if line.isascii() else None
         if found is None:
-            return False
-        parts += self._encoded(*found.groups())
-        return True
+            return ()
+        values = found.groups()
+        parts += self._encoded(*values)
+        return values
 
 
 @lru_cache(maxsize=256)
@@ -137,18 +151,49 @@ def _encoder_of(of_texts: tuple[bool, ...]) -> Callable[..., Callable[..., tuple
     return made
 
 
-def _cutter(name: str, value: Any) -> tuple[bytes, Any]:
-    """Return the pattern of a field's value, and what gives its encoded form."""
+def cut_id(tag: bytes, digits: int) -> Cut:
+    """Return how an id is cut that becomes bytes.
+
+    Args:
+        tag: Its tag and size.
+        digits: How many hex digits it has.
+    """
+    return False, rb'"([0-9a-f]{%d})"' % digits, _Ids(tag)
+
+
+def cut_text(table: Mapping[int, bytes]) -> Cut:
+    """Return how a text is cut; the table gives what stands before it, by its size."""
+    return True, _PATTERNS[str], table
+
+
+def cut_value(name: str, value: Any, tag: bytes) -> Cut:
+    """Return how a value that is no text is cut; it becomes an attribute.
+
+    Args:
+        name: Its name.
+        value: One like it.
+        tag: What attributes have where it is put.
+    """
+    table = _Integers(name, tag) if type(value) is int else _Attributes(name, tag)
+    return False, _PATTERNS[type(value)], table
+
+
+def cut_log(name: str, value: Any) -> Cut:
+    """Return how a field of a log record is cut."""
     if name in _IDS:
-        tag, digits = _IDS[name]
-        return rb'"([0-9a-f]{%d})"' % digits, _Ids(tag)
+        return cut_id(*_IDS[name])
     if type(value) is str:
-        return _PATTERNS[str], prefixes_of(name)
-    table = _Integers(name) if type(value) is int else _Attributes(name)
-    return _PATTERNS[type(value)], table
+        return cut_text(prefixes_of(name))
+    return cut_value(name, value, b"\x32")
 
 
-def shape_of(line: bytes, start: int, fields: Mapping[str, Any], encoded: bytes) -> Shape | None:
+def shape_of(
+    line: bytes,
+    start: int,
+    fields: Mapping[str, Any],
+    encoded: bytes,
+    cutter: Cutter = cut_log,
+) -> Shape | None:
     """Return the shape of a line; None if it has none that can be cut.
 
     Args:
@@ -156,12 +201,13 @@ def shape_of(line: bytes, start: int, fields: Mapping[str, Any], encoded: bytes)
         start: Where its first field begins.
         fields: Its decoded members from there on.
         encoded: What they were encoded to: the shape must give the same.
+        cutter: Returns how one of them is cut.
     """
     possible = len(fields) <= _FIELDS_MAX and all(
         type(value) in _PATTERNS and name not in _NOT_CUT for name, value in fields.items()
     )
     if not possible or type(fields.get("message")) is not str:
         return None
-    shape = Shape(fields)
+    shape = Shape(fields, cutter)
     parts: list[bytes] = []
     return shape if shape.cut(line, start, parts) and b"".join(parts) == encoded else None
