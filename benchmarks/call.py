@@ -42,14 +42,13 @@ TARGETS = {
 }
 
 
-def measure(case: str, mode: str) -> dict[str, float]:
-    """Run one case in a fresh process and return its figures."""
+def measure(script: str, case: str, mode: str, count: int) -> dict[str, float]:
+    """Run one case of a script in a fresh process and return its figures."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {"BENCH_FOLDER": folder, "BENCH_MODE": mode}
-        script = Path(__file__).with_name("call_case.py")
         answer = subprocess.run(
-            [sys.executable, str(script), case, str(CALLS)],
-            env=environment,
+            [sys.executable, str(Path(__file__).with_name(script)), case, str(count)],
+            env=os.environ | {"BENCH_FOLDER": folder, "BENCH_MODE": mode},
+            cwd=folder,
             capture_output=True,
             text=True,
             check=False,
@@ -60,27 +59,44 @@ def measure(case: str, mode: str) -> dict[str, float]:
         return json.loads(answer.stdout.strip().splitlines()[-1])
 
 
+def rounds_of(
+    script: str, cases: dict[str, tuple[str, str]], count: int, rounds: int
+) -> dict[str, list[dict[str, float]]]:
+    """Return the figures of each case, one a round; every round measures every case once."""
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in cases}
+    for _ in range(rounds):
+        for name, (case, mode) in cases.items():
+            results[name].append(measure(script, case, mode, count))
+    return results
+
+
+def print_ratios(
+    results: dict[str, list[dict[str, float]]], figure: str, targets: dict[tuple[str, str], float]
+) -> bool:
+    """Print how often ours goes into each peer's figure; say whether all targets are reached."""
+    print(f"\n{'ours':32} {'against':30} {'ratio':>6} {'target':>6}")
+    reached = True
+    for (ours, peer), target in targets.items():
+        pairs = zip(results[peer], results[ours], strict=True)
+        ratio = statistics.median(a[figure] / b[figure] for a, b in pairs)
+        reached = reached and ratio >= target
+        missed = "" if ratio >= target else "MISSED"
+        print(f"{ours:32} {peer:30} {ratio:6.1f} {target:6.0f} {missed}")
+    return reached
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
-    results: dict[str, list[dict[str, float]]] = {name: [] for name in CASES}
-    for _ in range(rounds):
-        for name, (case, mode) in CASES.items():
-            results[name].append(measure(case, mode))
+    results = rounds_of("call_case.py", CASES, CALLS, rounds)
     print(f"\n{'case':30} {'ns/call':>9} {'p99 ns':>9} {'p99.9 ns':>9} {'disabled ns':>12}")
     for name, rows in results.items():
         cells = [
             statistics.median(row[key] for row in rows) for key in ("call", "p99", "p999", "off")
         ]
         print(f"{name:30} {cells[0]:9.0f} {cells[1]:9.0f} {cells[2]:9.0f} {cells[3]:12.0f}")
-    print(f"\n{'ours':24} {'against':30} {'ratio':>6} {'target':>6}")
-    reached = True
-    for (ours, peer), target in TARGETS.items():
-        pairs = zip(results[peer], results[ours], strict=True)
-        ratio = statistics.median(a["call"] / b["call"] for a, b in pairs)
-        reached = reached and ratio >= target
-        print(f"{ours:24} {peer:30} {ratio:6.1f} {target:6d} {'' if ratio >= target else 'MISSED'}")
+    reached = print_ratios(results, "call", TARGETS)
     threads = statistics.median(
         row["threads4"] / row["call"] for row in results["clerestory (spool)"]
     )

@@ -1,5 +1,6 @@
 """Forks at the worst moment."""
 
+import os
 import subprocess
 import sys
 
@@ -46,7 +47,7 @@ os._exit(0)
 """
 
 
-@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="there is no fork here")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_row_05_a_child_forked_while_a_thread_starts_the_road_is_not_stuck(tmp_path):
     """It would wait for a lock whose owner it does not have."""
     done = subprocess.run(
