@@ -80,7 +80,7 @@ def build_house(options: ServerOptions) -> House:
     hub = Hub()
     jobs = Jobs(options, store, writer)
     aws = build_aws(options, store, writer, jobs, is_stopping=lambda: hub.closed)
-    jobs.on_turn = aws.retention.turn
+    jobs.on_turn = aws.turn
 
     def after_commit(connection: Connection) -> None:
         hub.after_commit(connection)

@@ -20,6 +20,7 @@ class ServerOptions:
         host: Address to listen on.
         port: Port to listen on; 0 takes any free one.
         retention_days: Whole days older than this are deleted; 0 keeps all.
+        attribute_columns: So many attributes may have a column of their own.
         body_bytes_max: Largest request body as sent.
         inflated_bytes_max: Largest request body after decompression.
         line_bytes_max: Longest line of a record.
@@ -34,6 +35,7 @@ class ServerOptions:
     host: str = "127.0.0.1"
     port: int = 4318
     retention_days: int = 30
+    attribute_columns: int = 16
     body_bytes_max: int = 16 * 1024 * 1024
     inflated_bytes_max: int = 64 * 1024 * 1024
     line_bytes_max: int = 1024 * 1024

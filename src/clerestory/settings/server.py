@@ -50,6 +50,14 @@ SERVER: Final = (
         help="Records older than this are deleted; 0 keeps all.",
     ),
     Setting(
+        key="server.attribute_columns",
+        default=16,
+        kind="integer",
+        low=0,
+        high=200,
+        help="So many attributes that slow queries read get a column of their own; 0 for none.",
+    ),
+    Setting(
         key="server.body_bytes_max",
         default=16 * MIB,
         kind="bytes",

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.server.insights.interpreter import Interpreter
 from tests.server.insights.meaning import own_event, sent_event
 from tests.server.insights.queries import datasets, queries
 from tests.server.insights.store import BASE_MS, Filled
+from tests.server.insights.test_own_columns import promoted
 
 QUERIES = 40
 EXAMPLES = int(os.environ.get("CLERESTORY_FUZZ_EXAMPLES", "2000")) // QUERIES
@@ -56,6 +57,9 @@ def _load(filled: Filled, data: tuple[list[Any], list[Any]]) -> Interpreter:
     return Interpreter(found)
 
 
+# Half of the queries read these from columns of their own.
+OWN_COLUMNS = ("a", "n", "a.b", "level")
+
 # Machine code is made for expressions that come back; these do not. The second connection plans
 # plainly as well: rows must not depend on the engine's optimizer.
 SETTINGS = (
@@ -81,10 +85,26 @@ def connections(filled: Filled) -> Iterator[list[Connection]]:
         connection.close()
 
 
-def _check(connection: Connection, interpreter: Interpreter, texts: list[str]) -> None:
+@pytest.fixture(scope="module")
+def own_columns(filled: Filled) -> list[Mapping[str, str]]:
+    """The columns that each connection's queries may read."""
+    return [{}, promoted(filled, OWN_COLUMNS).columns]
+
+
+def _check(
+    connection: Connection,
+    columns: Mapping[str, str],
+    interpreter: Interpreter,
+    texts: list[str],
+) -> None:
     for text in texts:
         program = compile_query(
-            text, start_ms=BASE_MS, end_ms=BASE_MS + 10**9, now_ms=BASE_MS, scope=Scope()
+            text,
+            start_ms=BASE_MS,
+            end_ms=BASE_MS + 10**9,
+            now_ms=BASE_MS,
+            scope=Scope(),
+            own_columns=columns,
         )
         rows = execute(connection, program, statistics=False).rows
         for row in rows:
@@ -104,6 +124,7 @@ def _check(connection: Connection, interpreter: Interpreter, texts: list[str]) -
 def test_every_query_gives_the_rows_that_the_interpreter_gives(
     filled: Filled,
     connections: list[Connection],
+    own_columns: list[Mapping[str, str]],
     data: tuple[list[Any], list[Any]],
     texts: list[str],
 ):
@@ -112,4 +133,5 @@ def test_every_query_gives_the_rows_that_the_interpreter_gives(
 
     with ThreadPoolExecutor(len(connections)) as threads:
         parts = [texts[index :: len(connections)] for index in range(len(connections))]
-        list(threads.map(_check, connections, [interpreter] * len(parts), parts))
+        interpreters = [interpreter] * len(parts)
+        list(threads.map(_check, connections, own_columns, interpreters, parts))

@@ -25,6 +25,7 @@ from clerestory.server.aws.service import Service
 from clerestory.server.jobs import Jobs
 from clerestory.server.limits import ServerOptions
 from clerestory.server.store.embedded import Connection, EmbeddedStore
+from clerestory.server.store.promotion import Promotion
 from clerestory.server.store.writer import Writer
 
 
@@ -38,6 +39,7 @@ class AwsHouse:
     tails: Tails
     counting: Counting
     retention: Retention
+    promotion: Promotion
     endpoint: Endpoint
     doors: Doors
 
@@ -45,6 +47,11 @@ class AwsHouse:
         """Count and show what was just stored, in the writer's thread."""
         self.counting.after_commit(connection)
         self.tails.after_commit(connection)
+
+    def turn(self) -> None:
+        """Do what is due."""
+        self.retention.turn()
+        self.promotion.turn()
 
     def routes(self, otlp_logs: Callable[[Request], Awaitable[Response]]) -> list[Route]:
         """Return the routes; `otlp_logs` answers OTLP requests that name no log group."""
@@ -92,7 +99,8 @@ def build_aws(
     """
     catalog = Catalog(options.data_dir)
     finish_deletions(store, catalog)
-    queries = Queries(InsightsRunner(store, catalog))
+    promotion = Promotion(store, options.attribute_columns, is_full=lambda: jobs.disk_full)
+    queries = Queries(InsightsRunner(store, catalog, promotion))
     tails = Tails(is_stopping)
     service = Service(
         store=store,
@@ -111,6 +119,7 @@ def build_aws(
         tails=tails,
         counting=Counting(catalog),
         retention=Retention(store, catalog),
+        promotion=promotion,
         endpoint=endpoint,
         doors=Doors(endpoint, service),
     )

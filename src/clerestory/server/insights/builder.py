@@ -12,6 +12,7 @@ Invariant: after `stats` only its outputs exist; a name that is none of them is 
 # ruff: noqa: S608 - SQL is made of our own words; what was typed travels as parameters
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
@@ -44,6 +45,8 @@ class Surroundings:
         parameters: Value of each parameter of the SQL.
         regexes: Regular expressions to be checked by the engine: parameter, pattern, place.
         warnings: What the user should know, such as a capped `bin`.
+        own_columns: The column of each attribute that has one of its own.
+        attributes: The attributes that are read.
     """
 
     text: str
@@ -54,6 +57,8 @@ class Surroundings:
     parameters: dict[str, str | int | float] = field(default_factory=dict)
     regexes: list[tuple[str, str, Place]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    own_columns: Mapping[str, str] = field(default_factory=dict)
+    attributes: set[str] = field(default_factory=set)
     names: int = 0
 
     def name(self, letter: str) -> str:
@@ -109,6 +114,11 @@ class Builder:
     def parameter(self, value: str) -> str:
         """Return SQL that stands for a text."""
         return f"{{{self._parameter(value)}:String}}"
+
+    def attribute_column(self, name: str) -> str | None:
+        """Return the column that an attribute has of its own; None: it is in the map alone."""
+        self.around.attributes.add(name)
+        return self.around.own_columns.get(name)
 
     def _parameter(self, value: str | float) -> str:
         name = self.around.name("p")
@@ -327,7 +337,10 @@ class Builder:
         row = [f"{column} AS {name}" for column, name in zip(columns.ORDER, self.row, strict=True)]
         where = " AND ".join([self._where(), *self._conditions])
         first, *rest = _levels({name: text for text, name in self._scan.items()}) or [[]]
-        read = ", ".join([*(["*"] if rest else []), *row, *first])
+        own = self.around.own_columns
+        # `*` leaves out what the engine fills in
+        every = ["*", *(own[name] for name in sorted(self.around.attributes) if name in own)]
+        read = ", ".join([*(every if rest else []), *row, *first])
         text = f"SELECT {read} FROM {columns.TABLE} WHERE {where}"
         for level in rest:
             text = f"SELECT *, {', '.join(level)} FROM ({text})"
@@ -387,3 +400,7 @@ class _Scan:
     def parameter(self, value: str) -> str:
         """Return SQL that stands for a text."""
         return self._builder.parameter(value)
+
+    def attribute_column(self, name: str) -> str | None:
+        """Return the column that an attribute has of its own; None: it is in the map alone."""
+        return self._builder.attribute_column(name)

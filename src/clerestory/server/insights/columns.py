@@ -24,7 +24,7 @@ Invariant: no other file of this room but discovery names a column of the store.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from clerestory.server.insights import discovery
 from clerestory.server.insights.language.tree import Place
@@ -104,6 +104,13 @@ class Source:
 Sources = Callable[[Source], Scope]
 
 
+class Reader(Binder, Protocol):
+    """What reads fields for a query."""
+
+    def attribute_column(self, name: str) -> str | None:
+        """Return the column that an attribute has of its own; None: it is in the map alone."""
+
+
 def window(start: str, end: str) -> str:
     """Return SQL that is true from one time to another, both in ms and both included."""
     return (
@@ -157,7 +164,7 @@ def system_field(binder: Binder, scope: Scope, name: str) -> Sql | None:
     return None
 
 
-def event_field(binder: Binder, path: tuple[str | int, ...], joined: list[str]) -> Sql:
+def event_field(binder: Reader, path: tuple[str | int, ...], joined: list[str]) -> Sql:
     """Return a field of the event: attribute, column, or a part of one that holds JSON.
 
     Args:
@@ -176,14 +183,16 @@ def event_field(binder: Binder, path: tuple[str | int, ...], joined: list[str]) 
     return Sql("any", found)
 
 
-def _attribute(binder: Binder, name: str, otherwise: str) -> str:
+def _attribute(binder: Reader, name: str, otherwise: str) -> str:
+    if column := binder.attribute_column(name):
+        return column if otherwise == "NULL" else f"ifNull({column}, {otherwise})"
     key = binder.parameter(name)
     held = f"attrs[{key}]"
     there = f"mapContains(attrs, {key}) AND {held} != 'null'"
     return f"if({there}, {held}, {otherwise})"
 
 
-def _column(binder: Binder, name: str) -> str:
+def _column(binder: Reader, name: str) -> str:
     if name in _OWN:
         own = f"toString({name})"
         own = f"if(ascii({own}) IN (34, 91, 123), concat('\"', {own}, '\"'), {own})"
@@ -201,7 +210,7 @@ def _column(binder: Binder, name: str) -> str:
     return "NULL"
 
 
-def one_of(binder: Binder, name: str, forms: str) -> str:
+def one_of(binder: Reader, name: str, forms: str) -> str:
     """Return SQL that is true for every record whose field is one of some stored texts.
 
     It may be true for others as well; it is empty where nothing can be said.
@@ -209,6 +218,9 @@ def one_of(binder: Binder, name: str, forms: str) -> str:
     if "." in name:
         return ""
     held = f"attrs[{binder.parameter(name)}] IN ({forms})"
+    if column := binder.attribute_column(name):
+        # the map's index leaves out blocks, and the map itself is not read
+        held = f"(indexHint({held}) AND ifNull({column} IN ({forms}), 0))"
     if name in _OWN:
         return f"({held} OR {name} IN ({forms}) OR {_SENT})"
     if discovery.field(name):

@@ -96,6 +96,14 @@ _RULES: Final = """\
 """
 
 _LIMITS: Final = """\
+## Speed
+
+What a query reads decides how long it takes: its groups, its time, and the fields it names. An
+attribute rests in one map with all others of its record. When three queries of more than 100 ms
+have read one, the server gives it a column of its own, in the background and without changing an
+answer; later queries read that alone. `server.attribute_columns` says how many attributes may have
+one. When none is left, one that no query has read for a day makes room.
+
 ## Limits
 
 | what | limit |

@@ -7,6 +7,7 @@ Invariant: a query that cannot be compiled is an error at a place in its text; n
 
 # ruff: noqa: S608 - SQL is made of our own words; what was typed travels as parameters
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -68,6 +69,7 @@ class Program:
         rows_max: No result has more rows.
         filtered_only: Whether every matched record is a row of the result, up to the limit.
         matches_all: Whether every record that it looked at matched.
+        attributes: The attributes that are read, from the map or from columns of their own.
         warnings: What the user should know.
     """
 
@@ -85,6 +87,7 @@ class Program:
     rows_max: int
     filtered_only: bool
     matches_all: bool
+    attributes: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = field(default=())
 
 
@@ -97,6 +100,7 @@ def compile_query(
     scope: Scope | None = None,
     limit: int | None = None,
     sources: Sources | None = None,
+    own_columns: Mapping[str, str] | None = None,
 ) -> Program:
     """Return the program of a query.
 
@@ -108,13 +112,19 @@ def compile_query(
         scope: The groups it asks; a `SOURCE` command in the text takes their place.
         limit: Most rows, where the query names no smaller number.
         sources: Finds the groups that `SOURCE` names.
+        own_columns: The column of each attribute that has one of its own.
 
     Raises:
         QueryError: The text is no query, or asks for what there is not.
     """
     query = parse(text)
     around = Surroundings(
-        text=text, start_ms=start_ms, end_ms=end_ms, now_ms=now_ms, sources=sources
+        text=text,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        now_ms=now_ms,
+        sources=sources,
+        own_columns=own_columns or {},
     )
     named, start, end, rest = scope_of(around, query)
     groups = named or scope
@@ -178,6 +188,7 @@ def _program(builder: Builder, query: Query, most: int) -> Program:
         rows_max=most,
         filtered_only=filtered_only,
         matches_all=builder.keeps_all,
+        attributes=frozenset(builder.around.attributes),
         warnings=tuple(dict.fromkeys(builder.around.warnings)),
     )
 

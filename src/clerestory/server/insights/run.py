@@ -10,7 +10,7 @@ import base64
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -158,6 +158,7 @@ def run(
     sources: Sources | None = None,
     bounds: Bounds | None = None,
     cancellation: Cancellation | None = None,
+    own_columns: Mapping[str, str] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Result:
     """Run a query.
@@ -172,6 +173,7 @@ def run(
         sources: Finds the groups that `SOURCE` names.
         bounds: What it may take.
         cancellation: A way to end it from another thread.
+        own_columns: The column of each attribute that has one of its own.
         clock: The time, in seconds since 1970.
 
     Raises:
@@ -187,6 +189,7 @@ def run(
         scope=scope,
         limit=limit,
         sources=sources,
+        own_columns=own_columns,
     )
     return execute(connection, program, bounds=bounds, cancellation=cancellation)
 

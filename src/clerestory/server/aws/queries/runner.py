@@ -15,6 +15,7 @@ from clerestory.server.aws.errors import invalid, missing
 from clerestory.server.aws.groups import GROUP_SQL, MESSAGE_SQL, STREAM_SQL, is_own, scope_of
 from clerestory.server.aws.names import ACCOUNT
 from clerestory.server.store.embedded import EmbeddedStore
+from clerestory.server.store.promotion import Promotion
 
 if TYPE_CHECKING:
     from clerestory.server.insights import Program, Question, Result, Scope, Source
@@ -103,8 +104,9 @@ class QueryRunner(Protocol):
 class InsightsRunner:
     """Runs queries on this server's store."""
 
-    def __init__(self, store: EmbeddedStore, catalog: Catalog) -> None:
+    def __init__(self, store: EmbeddedStore, catalog: Catalog, promotion: Promotion) -> None:
         self._store = store
+        self._promotion = promotion
         self._catalog = catalog
 
     def prepare(self, question: "Question") -> Prepared:
@@ -115,7 +117,7 @@ class InsightsRunner:
             AwsError: It names a group or an account that does not exist.
         """
         program, count = self._verified(question)
-        return _Prepared(self._store, program, count)
+        return _Prepared(self._store, program, count, self._promotion)
 
     def check(self, query: str) -> "Program":
         """Compile a query over all groups, and run nothing.
@@ -149,6 +151,7 @@ class InsightsRunner:
             scope=chosen,
             limit=question.limit,
             sources=None if groups else found,
+            own_columns=self._promotion.columns,
         )
         with self._store.querying() as connection:
             verify(connection, program)
@@ -208,12 +211,15 @@ def _scope(groups: Sequence[str]) -> "Scope":
 
 
 class _Prepared:
-    def __init__(self, store: EmbeddedStore, program: "Program", groups: int) -> None:
+    def __init__(
+        self, store: EmbeddedStore, program: "Program", groups: int, promotion: Promotion
+    ) -> None:
         from clerestory.server.insights import Cancellation
 
         self._store = store
         self._program = program
         self._groups = groups
+        self._promotion = promotion
         self._cancellation = Cancellation()
 
     def run(self) -> Found:
@@ -221,6 +227,7 @@ class _Prepared:
 
         with self._store.querying() as connection:
             result = execute(connection, self._program, cancellation=self._cancellation)
+        self._promotion.note(self._program.attributes, result.statistics.seconds)
         return Found(result=result, groups=self._groups)
 
     def progress(self) -> tuple[int, int]:
