@@ -244,7 +244,7 @@ class Courier:
             self._tell("ERROR", f"did not keep {receipt.lost} records: {receipt.detail}")
         whole = taken == batch.count
         lines = batch.lines if whole else b"\n".join(batch.lines.split(b"\n", taken)[:taken])
-        empty = 0 if self._policy.selection is None else _empty_lines(lines)
+        empty = _empty_lines(lines) if batch.sparse else 0
         lost = 0 if receipt is None else receipt.lost
         self._stats.sent_records += max(0, taken - empty - len(refused) - lost)
         self._stats.sent_bytes += len(lines)
@@ -300,6 +300,4 @@ class Courier:
 
 
 def _empty_lines(lines: bytes) -> int:
-    if lines.rfind(b"\n\n") < 0 and not lines.startswith(b"\n"):  # `in` takes twice as long
-        return 0
     return sum(not line for line in lines.removesuffix(b"\n").split(b"\n"))

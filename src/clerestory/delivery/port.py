@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+
+def nothing_ahead(taken: int) -> Batch | None:  # noqa: ARG001
+    """Return no batch: nothing is known of what follows."""
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,10 @@ class Batch:
             this destination is empty, so that the others keep their numbers.
         resource: What the lines have in common: service, host, process; named as OpenTelemetry
             names them.
+        sparse: Whether lines were left out.
+        ahead: Returns the batch that will follow when so many lines of this one are taken, if
+            that is certain by now: a destination may prepare it while it waits for an answer. It
+            is given that same object later, if all goes well.
     """
 
     spool_id: str
@@ -33,6 +42,8 @@ class Batch:
     count: int
     lines: bytes
     resource: Mapping[str, Any]
+    sparse: bool = False
+    ahead: Callable[[int], Batch | None] = nothing_ahead
 
     @property
     def key(self) -> str:

@@ -8,6 +8,7 @@ batches are cut; so a line that is sent twice can be told by its number.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clerestory.delivery.port import Batch
@@ -51,6 +52,26 @@ class Source(Protocol):
         """The segments by index."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cut:
+    """Whole lines as they are in the spool.
+
+    Attributes:
+        place: Where the first begins.
+        lines: They.
+        count: How many.
+    """
+
+    place: Place
+    lines: bytes
+    count: int
+
+    def place_after(self, count: int) -> Place:
+        size = len(self.lines) if count >= self.count else _bytes_of_lines(self.lines, count)
+        place = self.place
+        return Place(place.segment, place.offset + size, place.number + count)
+
+
 class Reader:
     """Reads on from where a cursor stands.
 
@@ -76,9 +97,8 @@ class Reader:
         self._limits = limits
         self._mask = mask
         self._selection = selection
-        self._cut = b""
-        self._cut_lines = 0
-        self._cut_at = cursor.place
+        self._cut = _Cut(place=cursor.place, lines=b"", count=0)
+        self._ahead: tuple[_Cut, Batch] | None = None
 
     def next_batch(self, *, lines_max: int | None = None) -> Batch | None:
         """Return the lines behind the cursor, at most one batch; None if there are none.
@@ -90,23 +110,41 @@ class Reader:
         if found is None:
             return None
         place, segment = found
-        self._cut_at = place
-        self._cut, count = self._chunk(segment, place, lines_max or self._limits.lines)
-        self._cut_lines = count
-        chosen = self._cut if self._selection is None else self._selection.apply(self._cut)
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0].place == place and lines_max is None:
+            self._cut, batch = ahead
+            return batch
+        self._cut = self._chunk(segment, place, lines_max or self._limits.lines)
+        return self._batch(self._cut)
+
+    def _batch(self, cut: _Cut) -> Batch:
+        chosen = cut.lines if self._selection is None else self._selection.apply(cut.lines)
         return Batch(
             spool_id=self._source.id,
-            first=place.number,
-            count=count,
+            first=cut.place.number,
+            count=cut.count,
             lines=self._mask(chosen),
             resource=self._source.resource,
+            sparse=chosen is not cut.lines,
+            ahead=lambda taken: self._behind(cut, taken),
         )
+
+    def _behind(self, cut: _Cut, taken: int) -> Batch | None:
+        """Return the batch behind so many lines of a cut, if more lines cannot change it."""
+        found = self._unread(cut.place_after(taken))
+        if found is None:
+            return None
+        place, segment = found
+        if segment.end() - place.offset <= self._limits.size_bytes and not segment.sealed:
+            return None
+        following = self._chunk(segment, place, self._limits.lines)
+        batch = self._batch(following)
+        self._ahead = (following, batch)
+        return batch
 
     def place_after(self, count: int) -> Place:
         """Return the place behind so many lines of the batch that was cut last."""
-        place = self._cut_at
-        size = len(self._cut) if count >= self._cut_lines else _bytes_of_lines(self._cut, count)
-        return Place(place.segment, place.offset + size, place.number + count)
+        return self._cut.place_after(count)
 
     def waiting_after(self, place: Place) -> tuple[Place, bytes, bool]:
         """Look at what waits behind a place, without taking it.
@@ -146,8 +184,8 @@ class Reader:
                 return None
         return None
 
-    def _chunk(self, segment: Readable, place: Place, lines_max: int) -> tuple[bytes, int]:
-        """Return whole lines, and how many they are."""
+    def _chunk(self, segment: Readable, place: Place, lines_max: int) -> _Cut:
+        """Return whole lines."""
         end = segment.end()
         stop = min(end, place.offset + self._limits.size_bytes)
         chunk = segment.read(place.offset, stop)
@@ -159,8 +197,9 @@ class Reader:
             chunk = chunk[:whole]
         count = chunk.count(b"\n")
         if count <= lines_max:
-            return chunk, count
-        return chunk[: _bytes_of_lines(chunk, lines_max)], lines_max
+            return _Cut(place=place, lines=chunk, count=count)
+        lines = chunk[: _bytes_of_lines(chunk, lines_max)]
+        return _Cut(place=place, lines=lines, count=lines_max)
 
 
 def _bytes_of_lines(chunk: bytes, count: int) -> int:

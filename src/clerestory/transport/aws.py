@@ -278,7 +278,13 @@ class AwsService:
         """The region in force, `*` before the first call."""
         return self._ready[1].scope.region if self._ready else self._options.region or "*"
 
-    def call(self, target: str, body: bytes | Sequence[bytes], content_type: str) -> Answer:
+    def call(
+        self,
+        target: str,
+        body: bytes | Sequence[bytes],
+        content_type: str,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Answer:
         """Send one request and return its answer, whatever its status.
 
         A signature that the receiver's clock disagrees with, and one of expired credentials, are
@@ -288,6 +294,7 @@ class AwsService:
             target: Value of `X-Amz-Target`.
             body: JSON, perhaps in parts.
             content_type: As the service wants it.
+            meanwhile: Called while the answer is awaited, at most once.
 
         Raises:
             RetryError: No whole answer came.
@@ -295,7 +302,7 @@ class AwsService:
         """
         exchange, signer = self._prepared()
         headers = {"Content-Type": content_type, "X-Amz-Target": target}
-        answer = exchange.send(body, headers=headers, sign=signer)
+        answer = exchange.send(body, headers=headers, sign=signer, meanwhile=meanwhile)
         if answer.status < 400:
             return answer
         if signer.learns_from(answer) or self._renews(answer):

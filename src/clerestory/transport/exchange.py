@@ -65,6 +65,16 @@ class Answer:
             return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What is asked; see `Exchange.send`."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    sign: Signer | None
+
+
 class Exchange:
     """Requests to one origin, one at a time.
 
@@ -124,6 +134,7 @@ class Exchange:
         method: str = "POST",
         headers: Mapping[str, str] | None = None,
         sign: Signer | None = None,
+        meanwhile: Callable[[], None] | None = None,
     ) -> Answer:
         """Send a request and return its answer, whatever its status.
 
@@ -134,25 +145,23 @@ class Exchange:
             headers: Further headers.
             sign: Given method, path with query, headers and the body as it travels, returns the
                 headers to send.
+            meanwhile: Called while the answer is awaited, at most once.
 
         Raises:
             RetryError: No whole answer came.
         """
         parts = (body,) if isinstance(body, bytes) else body
-        answer = self._send(parts, target, method, dict(headers or {}), sign)
+        request = _Request(method=method, target=target, headers=dict(headers or {}), sign=sign)
+        answer = self._send(parts, request, meanwhile)
         if self.compress and _refuses_encoding(answer):
             self.compress = False
-            return self._send(parts, target, method, dict(headers or {}), sign)
+            return self._send(parts, request, None)
         return answer
 
     def _send(
-        self,
-        parts: Sequence[bytes],
-        target: str,
-        method: str,
-        headers: dict[str, str],
-        sign: Signer | None,
+        self, parts: Sequence[bytes], request: _Request, meanwhile: Callable[[], None] | None
     ) -> Answer:
+        headers = dict(request.headers)
         size = sum(map(len, parts))
         body = gzip(parts) if self.compress and size >= GZIP_FROM_BYTES else b""
         if body and len(body) < size:
@@ -161,21 +170,33 @@ class Exchange:
             body = b"".join(parts)
         headers["Host"] = self.host_header
         headers.setdefault("User-Agent", "clerestory")
-        path = self.path + target or "/"
-        sent = headers if sign is None else dict(sign(method, path, headers, body))
+        path = self.path + request.target or "/"
+        if request.sign is not None:
+            headers = dict(request.sign(request.method, path, headers, body))
         try:
-            return self._exchange(method, path, sent, body)
+            connection = self._ask(request.method, path, headers, body)
+            if meanwhile is not None:
+                meanwhile()
+            return self._answer(connection)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             where = f"{self.host}:{self.port}"
             raise RetryError(f"{where}: {type(error).__name__}: {error}") from error
+        except BaseException:
+            self.close()  # an answer that nobody read would be taken for that of the next request
+            raise
 
-    def _exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        deadline = time.monotonic() + self._connect_timeout_s + self._timeout_s
+    def _ask(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> http.client.HTTPConnection:
         connection = self._connected()
         if self._proxy is not None and not self.secure:
             path = f"http://{self.host_header}{path}"
         connection.request(method, path, body=body, headers=dict(headers))
+        return connection
+
+    def _answer(self, connection: http.client.HTTPConnection) -> Answer:
+        deadline = time.monotonic() + self._timeout_s
         answer = connection.getresponse()
         content = bytearray()
         while chunk := answer.read1(65536):

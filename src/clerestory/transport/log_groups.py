@@ -19,7 +19,7 @@ from clerestory.transport.answers import settle
 from clerestory.transport.aws import error_code
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from clerestory.transport.aws import AwsService
     from clerestory.transport.exchange import Answer
@@ -117,8 +117,15 @@ class LogGroups:
         self._tags = dict(tags)
         self._retention_due: set[str] = set()
 
-    def put(self, place: LogPlace, body: Sequence[bytes]) -> bytes:
+    def put(
+        self, place: LogPlace, body: Sequence[bytes], meanwhile: Callable[[], None] | None = None
+    ) -> bytes:
         """Put a body of PutLogEvents and return the body of the answer.
+
+        Args:
+            place: Where it is put.
+            body: In parts.
+            meanwhile: Called while the answer is awaited, at most once.
 
         Raises:
             RetryError: AWS is busy, or away.
@@ -126,7 +133,7 @@ class LogGroups:
                 created.
             RefusedError: AWS will never take this body.
         """
-        answer = self._call("PutLogEvents", body)
+        answer = self._call("PutLogEvents", body, meanwhile)
         if error_code(answer) == _MISSING:
             self._create(place, answer)
             answer = self._call("PutLogEvents", body)
@@ -179,8 +186,13 @@ class LogGroups:
         self._settle(answer, "PutRetentionPolicy", group)
         self._retention_due.discard(group)
 
-    def _call(self, operation: str, body: bytes | Sequence[bytes]) -> Answer:
-        return self._service.call(_TARGET + operation, body, _TYPE)
+    def _call(
+        self,
+        operation: str,
+        body: bytes | Sequence[bytes],
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Answer:
+        return self._service.call(_TARGET + operation, body, _TYPE, meanwhile)
 
     def _settle(self, answer: Answer, operation: str, group: str) -> None:
         """Return if the call succeeded, else raise what the courier should do."""

@@ -156,6 +156,7 @@ class CloudWatch:
             tags=config.log_group_tags,
         )
         self._begun: _Begun | None = None
+        self._ahead: tuple[Batch, int, wire.Events] | None = None
         self.name = _name(config)
 
     @staticmethod
@@ -173,18 +174,14 @@ class CloudWatch:
 
     def send(self, batch: Batch) -> Receipt:
         """Put the events from the front of the batch that one request a stream may hold."""
-        config = self._config
-        form = wire.Form(
-            spool_id=batch.spool_id,
-            common=wire.origin(batch.resource) if config.add_origin else (),
-            text=config.message_format == "text",
-            message_bytes=min(config.message_bytes, wire.MESSAGE_BYTES_MAX),
-            batch_bytes=min(config.batch_bytes, wire.BATCH_BYTES_MAX),
-        )
         begun = self._begun
         if begun is None or (begun.spool_id, begun.first) != (batch.spool_id, batch.first):
             begun = _Begun(spool_id=batch.spool_id, first=batch.first)
-        taken, events = wire.cut(begun.same_lines(batch.lines), batch.first, form)
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] is batch and not begun.streams:
+            _, taken, events = ahead
+        else:
+            taken, events = self._cut(batch, begun.same_lines(batch.lines))
         begun.taken = taken
         events, aside = wire.set_aside(events, wire.now_ms())
         if events.times:
@@ -197,15 +194,35 @@ class CloudWatch:
             refused=tuple(Refusal(index=index, reason=reason) for index, reason in refused),
         )
 
+    def _cut(self, batch: Batch, lines: bytes) -> tuple[int, wire.Events]:
+        config = self._config
+        form = wire.Form(
+            spool_id=batch.spool_id,
+            common=wire.origin(batch.resource) if config.add_origin else (),
+            text=config.message_format == "text",
+            message_bytes=min(config.message_bytes, wire.MESSAGE_BYTES_MAX),
+            batch_bytes=min(config.batch_bytes, wire.BATCH_BYTES_MAX),
+        )
+        return wire.cut(lines, batch.first, form)
+
     def _put(self, events: wire.Events, batch: Batch, begun: _Begun) -> None:
-        """Put the events into their streams, but for those that have theirs."""
+        """Put the events into their streams, but for those that have theirs.
+
+        While the first answer is awaited, the events of the batch behind are made.
+        """
+
+        def prepare() -> None:
+            following = batch.ahead(begun.taken) if self._ahead is None else None
+            if following is not None:
+                self._ahead = (following, *self._cut(following, following.lines))
+
         for stream, part in self._streams.sort_out(events, batch.lines, batch.resource):
             if stream in begun.streams:
                 continue
             place = LogPlace(group=self._config.log_group, stream=stream)
             ordered = part.by_time()
             content = wire.body(place.group, place.stream, ordered)
-            begun.refused += wire.refusals(self._groups.put(place, content), ordered)
+            begun.refused += wire.refusals(self._groups.put(place, content, prepare), ordered)
             begun.streams.add(stream)
 
     @property

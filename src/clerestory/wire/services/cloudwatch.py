@@ -45,7 +45,7 @@ _HEAD: Final = b'{"timestamp":'
 _HEAD_ESCAPED: Final = '"{\\"timestamp\\":'
 _BETWEEN: Final = '}\\n{\\"timestamp\\":'
 _END_ESCAPED: Final = '}\\n"'
-_MS_MIN: Final = "1000000000000"  # a number has no zero in front
+_SECOND_MIN: Final = "1000000000"  # a number has no zero in front
 _MS_MAX: Final = 9_999_999_999_999  # 13 digits: times are compared as text
 _COMMON: Final = (("service", "service.name"), ("host", "host.name"))
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -128,18 +128,9 @@ def origin(resource: Mapping[str, Any]) -> tuple[tuple[bytes, bytes], ...]:
     )
 
 
-class _Seconds(dict[str, str]):
-    """ISO text by the second since 1970, up to the fraction."""
-
-    def __missing__(self, second: str) -> str:
-        if len(self) > 1000:
-            self.clear()
-        text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(int(second)))
-        self[second] = text
-        return text
-
-
-_seconds: Final = _Seconds()
+def _iso_second(second: str) -> str:
+    """Return the ISO text of a second since 1970, up to the fraction."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(int(second)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,14 +192,13 @@ def cut(lines: bytes, first: int, form: Form) -> tuple[int, Events]:
 
 
 def _plain(piece: bytes, done: int, first: int, form: Form) -> _Slice | None:
-    """Cut lines at fixed places; None where one of them needs more care."""
-    rows = _plain_rows(piece, form)
-    if rows is None:
+    """Cut lines of one second at fixed places; None where one of them needs more care."""
+    second, rows = _plain_rows(piece, form)
+    fractions = [row[:9] for row in rows]
+    digits = second + "".join(fractions)
+    if len(digits) != 10 + 9 * len(rows) or not (digits.isdigit() and digits.isascii()):
         return None
-    digits = "".join([row[:19] for row in rows])
-    times = [row[:13] for row in rows]
-    if len(digits) != 19 * len(rows) or not digits.isdigit() or min(times) < _MS_MIN:
-        return None
+    times = [second + fraction[:3] for fraction in fractions]
     tail = b"".join(b",%b:%b" % member for member in form.common)
     tail += b',"_cid":"%b:' % form.spool_id.encode()
     # ISO text is 13 bytes longer than the digits; the brace is there already, the line feed goes.
@@ -216,10 +206,11 @@ def _plain(piece: bytes, done: int, first: int, form: Form) -> _Slice | None:
     if len(piece) + added > form.message_bytes:
         return None
     end = _encode(tail.decode())[1:-1].decode()
+    begin = f',"message":"{{\\"timestamp\\":\\"{_iso_second(second)}'
+    numbers = range(first + done, first + done + len(rows))
     encoded = [
-        f'{{"timestamp":{row[:13]},"message":"{{\\"timestamp\\":'
-        f'\\"{_seconds[row[:10]]}{row[10:19]}Z\\"{row[19:]}{end}{number}\\"}}"}}'
-        for number, row in enumerate(rows, first + done)
+        f'{{"timestamp":{moment}{begin}{fraction}Z\\"{row[9:]}{end}{number}\\"}}"}}'
+        for moment, fraction, row, number in zip(times, fractions, rows, numbers, strict=True)
     ]
     return _Slice(
         lines=len(rows),
@@ -231,19 +222,27 @@ def _plain(piece: bytes, done: int, first: int, form: Form) -> _Slice | None:
     )
 
 
-def _plain_rows(piece: bytes, form: Form) -> list[str] | None:
-    """Return lines as they stand in a JSON string, without what all begin and end with."""
+def _plain_rows(piece: bytes, form: Form) -> tuple[str, list[str]]:
+    """Return the second of all lines, and these as they stand in a JSON string, from there on.
+
+    What all end with is left out. There is no row where a line needs more care.
+    """
+    nothing: tuple[str, list[str]] = ("", [])
     # rfind reads a text without such a key twice as fast as `in` does
     if form.text or piece.rfind(b',"_') >= 0 or any(name in piece for name in form.names):
-        return None
+        return nothing
     try:
         escaped = _encode(piece.decode()).decode()
     except UnicodeDecodeError:
-        return None
+        return nothing
     if not escaped.startswith(_HEAD_ESCAPED) or not escaped.endswith(_END_ESCAPED):
-        return None
-    rows = escaped[len(_HEAD_ESCAPED) : -len(_END_ESCAPED)].split(_BETWEEN)
-    return rows if len(rows) == piece.count(b"\n") else None
+        return nothing
+    begin = len(_HEAD_ESCAPED)
+    second = escaped[begin : begin + 10]
+    if second < _SECOND_MIN:
+        return nothing
+    rows = escaped[begin + 10 : -len(_END_ESCAPED)].split(_BETWEEN + second)
+    return (second, rows) if len(rows) == piece.count(b"\n") else nothing
 
 
 def _careful(piece: bytes, done: int, first: int, form: Form, before: Sequence[str]) -> _Slice:
