@@ -25,10 +25,11 @@ from clerestory.delivery.port import BatchLimits, Receipt, Refusal
 from clerestory.model.errors import ConfigurationError, HoldError
 from clerestory.transport.answers import settle
 from clerestory.transport.exchange import Answer, Exchange
-from clerestory.wire import otlp, otlp_traces
+from clerestory.wire.otlp import export, logs, traces
+from clerestory.wire.slices import slices
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator
 
     from clerestory.delivery.port import Batch
 
@@ -110,12 +111,8 @@ class Otlp:
 
     def send(self, batch: Batch) -> Receipt:
         """Post the batch; what the receiver says that it refuses is counted, not sent again."""
-        logs: list[tuple[int, bytes]] = []
-        spans: list[tuple[int, bytes]] = []
-        for index, record in batch.records():
-            (spans if otlp_traces.is_span(record) else logs).append((index, record))
-        lost, details = self._send_logs(batch, logs)
-        refused, more_lost, more_details = self._send_spans(batch, spans)
+        lost, details = self._send_logs(batch)
+        refused, more_lost, more_details = self._send_spans(batch)
         return Receipt(
             taken=batch.count,
             refused=refused,
@@ -123,44 +120,63 @@ class Otlp:
             detail="; ".join(filter(None, (details, more_details))),
         )
 
-    def _send_logs(self, batch: Batch, logs: Sequence[tuple[int, bytes]]) -> tuple[int, str]:
+    def _send_logs(self, batch: Batch) -> tuple[int, str]:
         """Post the log records that were not taken yet; return how many were lost, and why."""
         spool, number = self._untaken
         start = number - batch.first if spool == batch.spool_id else 0
-        waiting = [(batch.record_id(index), record) for index, record in logs if index >= start]
-        if not waiting or self._logs is None:
+        if self._logs is None or start >= batch.count:
             return 0, ""
-        answer = self._logs.send(otlp.encode(waiting, batch.resource), self.name)
+        wanted = _is_log if traces.has_spans(batch.lines) else bool
+        made = logs.encode(_records(batch, wanted, start), batch.resource)
+        if not made.count:
+            return 0, ""
+        answer = self._logs.send(made.body, self.name)
         self._untaken = (batch.spool_id, batch.first + batch.count)
         lost, detail = _partial_success(answer, "rejectedLogRecords")
-        return min(lost, len(waiting)), detail
+        return min(lost, made.count), detail
 
-    def _send_spans(
-        self, batch: Batch, spans: Sequence[tuple[int, bytes]]
-    ) -> tuple[tuple[Refusal, ...], int, str]:
+    def _send_spans(self, batch: Batch) -> tuple[tuple[Refusal, ...], int, str]:
         """Post the spans that have ended; return what was refused or lost, and why."""
-        ended = [one for one in spans if not otlp_traces.is_pending(one[1])]
-        if not ended or self._traces is None:
+        if self._traces is None or not traces.has_spans(batch.lines):
             return (), 0, ""
-        body = otlp_traces.encode(
-            [(batch.record_id(index), record) for index, record in ended], batch.resource
-        )
+        pending = traces.has_pending(batch.lines)
+        wanted = traces.is_ended if pending else traces.is_span
+        made = traces.encode(_records(batch, wanted), batch.resource)
+        if not made.count:
+            return (), 0, ""
         try:
-            answer = self._traces.send(body, self.name)
+            answer = self._traces.send(made.body, self.name)
         except HoldError as error:
             if not self._traces.is_guessed or not _is_missing(error):
                 raise
             # A receiver of logs alone: its logs must not wait for spans that it never takes.
             reason = f"{error}; set traces_endpoint, or kinds to log"
-            return tuple(Refusal(index=index, reason=reason) for index, _ in ended), 0, ""
+            ended = (index for index, line in batch.records() if wanted(line))
+            return tuple(Refusal(index=index, reason=reason) for index in ended), 0, ""
         lost, detail = _partial_success(answer, "rejectedSpans")
-        return (), min(lost, len(ended)), detail
+        return (), min(lost, made.count), detail
 
     def close(self) -> None:
         """Close the connections."""
         for signal in (self._logs, self._traces):
             if signal is not None:
                 signal.exchange.close()
+
+
+def _records(
+    batch: Batch, wanted: Callable[[bytes], bool], start: int = 0
+) -> Iterator[tuple[str, bytes]]:
+    """Yield identity and line of the records that are wanted, from one line on."""
+    index = 0
+    for piece in slices(batch.lines):
+        for line in piece.removesuffix(b"\n").split(b"\n"):
+            if index >= start and line and wanted(line):
+                yield batch.record_id(index), line
+            index += 1
+
+
+def _is_log(line: bytes) -> bool:
+    return not traces.is_span(line)
 
 
 class _Signal:
@@ -302,7 +318,7 @@ def _readable(answer: Answer) -> Answer:
     if "protobuf" not in answer.headers.get("content-type", ""):
         return answer
     try:
-        return replace(answer, body=otlp.decode_status(answer.body).encode())
+        return replace(answer, body=export.decode_status(answer.body).encode())
     except ValueError:
         return answer
 
@@ -313,6 +329,6 @@ def _partial_success(answer: Answer, name: str) -> tuple[int, str]:
         if "json" in answer.headers.get("content-type", ""):
             said = msgspec.json.decode(answer.body)["partialSuccess"]
             return int(said.get(name, 0)), str(said.get("errorMessage", ""))
-        return otlp.decode_response(answer.body)
+        return export.decode_response(answer.body)
     except (ValueError, LookupError, TypeError, AttributeError, msgspec.DecodeError):
         return 0, ""

@@ -200,13 +200,18 @@ _RUN_MAP: Final = bytes(48 if byte in b"0123456789 -" else 46 for byte in range(
 _RUN: Final = b"0" * 13
 _ZEROED: Final = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
 _ID_DIGITS: Final = {"trace_id": 32, "span_id": 16, "parent_span_id": 16}
+# Ids that stand side by side are found at once.
+_ID_RUNS: Final = (
+    ("trace_id", "span_id", "parent_span_id"),
+    ("trace_id", "span_id"),
+    *((name,) for name in _ID_DIGITS),
+)
 _IDS: Final = tuple(
     (
-        b'"%b":"' % name.encode(),
-        re.compile(rb'"%b":"[0-9a-f]{%d}"' % (name.encode(), digits)),
-        b'"%b":"%b"' % (name.encode(), b"." * digits),
+        re.compile(b",".join(b'"%b":"[0-9a-f]{%d}"' % one for one in run)),
+        b",".join(b'"%b":"%b"' % (name, b"." * digits) for name, digits in run),
     )
-    for name, digits in _ID_DIGITS.items()
+    for run in [[(name.encode(), _ID_DIGITS[name]) for name in names] for names in _ID_RUNS]
 )
 _VARIED_PIECES: Final = 30
 _CARD_BYTES: Final = re.compile(rb"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.,}\]])")
@@ -348,9 +353,9 @@ def _without_ids(piece: bytes) -> bytes:
     more work and no other result.
     """
     sample = piece[: piece.find(b"\n") + 1] + piece[piece.rfind(b"\n", 0, -1) + 1 :]
-    for begin, pattern, dots in _IDS:
-        if begin in sample:
-            piece = pattern.sub(dots, piece)
+    for pattern, dots in _IDS:
+        if pattern.search(sample):
+            piece, sample = pattern.sub(dots, piece), pattern.sub(dots, sample)
     return piece
 
 

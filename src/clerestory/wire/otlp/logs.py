@@ -1,6 +1,6 @@
 """OTLP logs in protobuf, written by hand: several times as fast as the generated classes.
 
-    batch -> [otlp] -> exchange ~~> POST /v1/logs
+    batch -> [logs] -> exchange ~~> POST /v1/logs
 
 Wire format: opentelemetry/proto/{logs,common,resource}/v1 and collector/logs/v1. Names of
 attributes are those of OpenTelemetry's semantic conventions.
@@ -18,27 +18,23 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from clerestory.model.severity import to_otel
+from clerestory.wire.otlp.export import Export, Scopes
+from clerestory.wire.otlp.shape import TIME_END, TIME_START, Shape, fitting, shape_of
 from clerestory.wire.protobuf import (
-    INT64_MAX,
     MASK64,
     any_value,
     attribute,
     field,
-    key_value,
-    members,
     prefixes_of,
     varint,
 )
 from clerestory.wire.record import fields_of, stacktrace
-from clerestory.wire.shape import Shape, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _SCOPE_DEFAULT: Final = "clerestory"
-_TIME_END: Final = 33  # {"timestamp":1795314823428724290,
 _TIME: Final = b'{"timestamp":'
-_TIME_START: Final = len(_TIME)
 _HEAD_BYTES_MAX: Final = 1024
 _HEADS_MAX: Final = 1024
 _SIZES_MAX: Final = 4096
@@ -63,7 +59,7 @@ class Head:
 
     scope: str
     encoded: bytes
-    shapes: list[Shape] = option(default_factory=list)
+    shapes: list[Shape[Head]] = option(default_factory=list)
     decoded: int = 0
 
 
@@ -120,28 +116,49 @@ def _exception(exception: Any) -> bytes:
     return found + attribute("exception.stacktrace", text) if text else found
 
 
-def log_record(line: bytes, identity: bytes) -> tuple[str, bytes]:
-    """Return the name of its scope and the content of a LogRecord.
+def log_record(
+    line: bytes, identity: bytes, before: Shape[Head] | None = None
+) -> tuple[str, bytes, Shape[Head] | None]:
+    """Return the name of its scope, the content of a LogRecord, and the shape of the line.
 
-    The head is looked up by its bytes; what follows is cut by a shape that was learned from
-    earlier lines of the same call, or else decoded.
+    The line is cut by the shape that followed the one before the last time, or else by one that
+    was learned from earlier lines with its head, or else decoded.
 
     Args:
         line: As the spool keeps it.
         identity: UTF-8 of the attribute `log.record.uid`, at most 99 bytes.
+        before: Shape of the line before; given back where this one has none.
     """
-    uid = (_IDENTITY_HEADS[len(identity)], identity)
-    end = line.find(b',"message":', _TIME_END, _HEAD_BYTES_MAX)
-    head = _known_head(line[_TIME_END:end]) if end > 0 and line.startswith(_TIME) else None
-    digits = line[_TIME_START : _TIME_END - 1]
-    if head is None or not digits.isdigit():
-        return _decoded(line, uid)
+    shape = None if before is None else before.following
+    found = shape.match(line) if shape is not None and line.isascii() else None
+    if shape is None or found is None:
+        end, head = _head_of(line)
+        shape, found = fitting(line, () if head is None else head.shapes)
+        if shape is None or found is None:
+            return *_whole(line, end, head, identity), before
+        if before is not None:
+            before.following = shape
+    digits, *values = found.groups()
     time = int(digits).to_bytes(8, "little")
-    parts = [b"\x09", time, b"\x59", time, head.encoded]
-    for shape in head.shapes:
-        if shape.cut(line, end + 1, parts):
-            parts += uid
-            return head.scope, b"".join(parts)
+    uid = _IDENTITY_HEADS[len(identity)]
+    fields, start = shape.encoded(*values), shape.head.encoded
+    content = b"".join((b"\x09", time, b"\x59", time, start, *fields, uid, identity))
+    return shape.head.scope, content, shape
+
+
+def _head_of(line: bytes) -> tuple[int, Head | None]:
+    """Return where a line's head ends, and the head; None if it is to be decoded whole."""
+    end = line.find(b',"message":', TIME_END, _HEAD_BYTES_MAX)
+    if end < 0 or not line.startswith(_TIME) or not line[TIME_START : TIME_END - 1].isdigit():
+        return end, None
+    return end, _known_head(line[TIME_END:end])
+
+
+def _whole(line: bytes, end: int, head: Head | None, identity: bytes) -> tuple[str, bytes]:
+    """Decode a line that has no known shape, and now and then learn from it."""
+    uid = (_IDENTITY_HEADS[len(identity)], identity)
+    if head is None:
+        return _decoded(line, uid)
     try:
         rest = _decode(b"{" + line[end + 1 :])
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -149,11 +166,10 @@ def log_record(line: bytes, identity: bytes) -> tuple[str, bytes]:
     tail = _members_of(rest)
     head.decoded += 1
     if head.decoded % _LEARN_EVERY == 0 and len(head.shapes) < _SHAPES_MAX:
-        shape_found = shape_of(line, end + 1, rest, b"".join(tail))
-        head.shapes += [shape_found] if shape_found else []
-    parts += tail
-    parts += uid
-    return head.scope, b"".join(parts)
+        learned = shape_of(head, line, end + 1, rest, b"".join(tail))
+        head.shapes += [learned] if learned else []
+    time = int(line[TIME_START : TIME_END - 1]).to_bytes(8, "little")
+    return head.scope, b"".join([b"\x09", time, b"\x59", time, head.encoded, *tail, *uid])
 
 
 def _decoded(line: bytes, uid: Iterable[bytes]) -> tuple[str, bytes]:
@@ -202,51 +218,16 @@ class _RecordPrefixes(dict[int, bytes]):
 _RECORDS: Final = _RecordPrefixes()
 
 
-def encode(records: Iterable[tuple[str, bytes]], resource: Mapping[str, Any]) -> bytes:
+def encode(records: Iterable[tuple[str, bytes]], resource: Mapping[str, Any]) -> Export:
     """Return an ExportLogsServiceRequest: one resource, a scope for each logger.
 
     Args:
         records: Identity (at most 99 bytes) and line of each.
         resource: What they have in common.
     """
-    scopes: dict[str, list[bytes]] = {}
+    scopes = Scopes()
+    shape: Shape[Head] | None = None
     for identity, line in records:
-        scope, content = log_record(line, identity.encode())
-        contents = scopes.get(scope)
-        if contents is None:
-            contents = scopes[scope] = []
-        contents += (_RECORDS[len(content)], content)
-    attributes = (field(b"\x0a", key_value(name, value)) for name, value in resource.items())
-    groups = [field(b"\x0a", b"".join(attributes))]
-    for name, contents in scopes.items():
-        scope_name = field(b"\x0a", name.encode("utf-8", "replace"))
-        groups.append(field(b"\x12", field(b"\x0a", scope_name) + b"".join(contents)))
-    return field(b"\x0a", b"".join(groups))
-
-
-def decode_response(body: bytes) -> tuple[int, str]:
-    """Return how many records an ExportLogsServiceResponse refuses, and what it says about them.
-
-    Raises:
-        ValueError: The body is no such message.
-    """
-    lost, detail = 0, ""
-    for number, value in members(body):
-        if number != 1 or not isinstance(value, bytes):
-            continue
-        for inner, content in members(value):
-            if inner == 1 and isinstance(content, int):
-                lost = content if content <= INT64_MAX else 0
-            elif inner == 2 and isinstance(content, bytes):
-                detail = content.decode("utf-8", "replace")
-    return lost, detail
-
-
-def decode_status(body: bytes) -> str:
-    """Return the message of a google.rpc.Status, the body of an answer that is an error.
-
-    Raises:
-        ValueError: The body is no such message.
-    """
-    found = [value for number, value in members(body) if number == 2]
-    return found[-1].decode("utf-8", "replace") if found and isinstance(found[-1], bytes) else ""
+        scope, content, shape = log_record(line, identity.encode(), shape)
+        scopes.add(scope, _RECORDS[len(content)], content)
+    return scopes.export(resource)

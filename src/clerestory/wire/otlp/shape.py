@@ -1,10 +1,11 @@
-"""How the lines of one call go on: cut by a pattern in place of being decoded.
+"""What the lines of one call look like: cut by a pattern in place of being decoded.
 
-    batch -> otlp -> [shape]
+    batch -> logs, traces -> [shape]
 
 The lines of one call mostly have the same fields in the same order. A pattern made from one of
 them takes the values out of the next ones as they stand: a text without escapes has the same bytes
-in JSON and in protobuf. Measured: a third of what decoding and encoding cost.
+in JSON and in protobuf. Measured: a third of what decoding and encoding cost. And a program mostly
+does again what it did before, so the shape that followed a line's the last time is tried first.
 
 Invariant: what a shape cuts is what decoding would give. A line that is in any way different does
 not fit, and is decoded.
@@ -15,18 +16,22 @@ from __future__ import annotations
 import re
 from binascii import unhexlify
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
 
 from clerestory.wire.protobuf import MASK64, attribute, integer_heads, prefixes_of, varint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     # Whether it is text; its pattern; what gives its encoded form.
     Cut = tuple[bool, bytes, Any]
     Cutter = Callable[[str, Any], Cut]
+
+H = TypeVar("H")
+TIME_START: Final = len(b'{"timestamp":')
+TIME_END: Final = TIME_START + 20  # behind the comma
 
 _VALUES_MAX: Final = 1024
 _FIELDS_MAX: Final = 40
@@ -39,6 +44,7 @@ _PATTERNS: Final = {
 }
 # Tag of the id in a LogRecord, with its size, and how many digits it has.
 _IDS: Final = {"trace_id": (b"\x4a\x10", 32), "span_id": (b"\x52\x08", 16)}
+_PLACE: Final = ("module", "funcName", "lineno")
 _NOT_CUT: Final = frozenset(("exception", "stack"))
 _decode = msgspec.json.Decoder().decode
 
@@ -63,16 +69,21 @@ class _Attributes(dict[bytes, bytes]):
 class _Integers(dict[bytes, bytes]):
     """Integers of one name, encoded, by their digits; the small ones are kept."""
 
-    __slots__ = ("_heads",)
+    __slots__ = ("_head_of_3", "_heads")
 
     def __init__(self, name: str, tag: bytes) -> None:
         super().__init__()
         self._heads = [tag + head[1:] for head in integer_heads(name)]
+        self._head_of_3 = self._heads[3]
 
     def __missing__(self, digits: bytes) -> bytes:
-        raw = varint(int(digits) & MASK64)
+        number = int(digits)
+        if 16383 < number < 2097152:  # most of those that are not kept
+            low, middle = number & 127 | 128, number >> 7 & 127 | 128
+            return self._head_of_3 + bytes((low, middle, number >> 14))
+        raw = varint(number & MASK64)
         found = self._heads[len(raw)] + raw
-        if len(digits) < 3:
+        if len(digits) < 5:
             self[digits] = found
         return found
 
@@ -90,48 +101,46 @@ class _Ids(dict[bytes, bytes]):
         return self._tag + unhexlify(digits)
 
 
-class Shape:
-    """The fields of a line behind its head: their names, their order, the kinds of their values.
+class Shape(Generic[H]):
+    """A line: its head, and the names, the order and the kinds of the values behind it.
 
     Args:
-        fields: Members of a line, `message` first.
+        head: What its lines have alike.
+        text: The same as it stands behind the time.
+        fields: Members of a line behind its head, `message` first.
         cutter: Returns how one of them is cut.
 
     Attributes:
+        head: See above.
+        match: Matches such a line: the digits of its time, and the texts of its fields. Not to be
+            asked about other bytes than ASCII, which might be no UTF-8; decoding finds that out.
+        encoded: Returns the fields, encoded, of their texts.
         names: Of the fields.
+        following: The shape of the line that came next the last time.
     """
 
-    __slots__ = ("_encoded", "_match", "names")
+    __slots__ = ("encoded", "following", "head", "match", "names")
 
-    def __init__(self, fields: Mapping[str, Any], cutter: Cutter) -> None:
+    def __init__(self, head: H, text: bytes, fields: Mapping[str, Any], cutter: Cutter) -> None:
         patterns, tables, of_texts = [], [], []
-        for name, value in fields.items():
-            is_text, pattern, table = cutter(name, value)
-            patterns.append(re.escape(msgspec.json.encode(name)) + b":" + pattern)
+        rest = dict(fields)
+        while rest:
+            if tuple(rest)[: len(_PLACE)] == _PLACE:
+                place = {name: rest.pop(name) for name in _PLACE}
+                is_text, pattern, table = _cut_place(place, cutter)
+                patterns.append(pattern)
+            else:
+                name = next(iter(rest))
+                is_text, pattern, table = cutter(name, rest.pop(name))
+                patterns.append(re.escape(msgspec.json.encode(name)) + b":" + pattern)
             tables.append(table)
             of_texts.append(is_text)
+        begin = rb'\{"timestamp":(\d{19}),' + re.escape(text)
+        self.head = head
         self.names = tuple(fields)
-        self._match = re.compile(b",".join(patterns) + rb"\}").fullmatch
-        self._encoded = _encoder_of(tuple(of_texts))(*tables)
-
-    def cut(self, line: bytes, start: int, parts: list[bytes]) -> tuple[bytes, ...]:
-        """Add the encoded fields of a line to `parts`.
-
-        Args:
-            line: As the spool keeps it, in ASCII.
-            start: Where its first field begins.
-            parts: Left as it is if the line has another shape.
-
-        Returns:
-            The fields as they stand in the line; none if it has another shape.
-        """
-        # Other bytes than ASCII might be no UTF-8; decoding finds that out.
-        found = self._match(line, start) if line.isascii() else None
-        if found is None:
-            return ()
-        values = found.groups()
-        parts += self._encoded(*values)
-        return values
+        self.match = re.compile(b",".join([begin, *patterns]) + rb"\}").fullmatch
+        self.encoded = _encoder_of(tuple(of_texts))(*tables)
+        self.following: Shape[H] = self
 
 
 @lru_cache(maxsize=256)
@@ -149,6 +158,38 @@ def _encoder_of(of_texts: tuple[bool, ...]) -> Callable[..., Callable[..., tuple
     )
     made: Callable[..., Any] = eval(f"lambda {tables}: lambda {texts}: ({pieces})")  # noqa: S307
     return made
+
+
+class _Places(dict[bytes, bytes]):
+    """Where calls are in the program, encoded, by how they stand in a line."""
+
+    __slots__ = ("_cuts", "_match")
+
+    def __init__(self, pattern: bytes, cuts: Sequence[Cut]) -> None:
+        super().__init__()
+        self._match = re.compile(pattern).fullmatch
+        self._cuts = cuts
+
+    def __missing__(self, text: bytes) -> bytes:
+        found = self._match(text)
+        assert found is not None  # the line's own pattern holds this one
+        parts = [
+            table[len(value)] + value if is_text else table[value]
+            for (is_text, _, table), value in zip(self._cuts, found.groups(), strict=True)
+        ]
+        encoded = b"".join(parts)
+        if len(self) < _VALUES_MAX:
+            self[text] = encoded
+        return encoded
+
+
+def _cut_place(place: Mapping[str, Any], cutter: Cutter) -> Cut:
+    """Return how the fields are cut together that say where a call is: they are few."""
+    cuts = [cutter(name, value) for name, value in place.items()]
+    named = [(b'"%b":' % name.encode(), cut) for name, cut in zip(place, cuts, strict=True)]
+    inner = b",".join(name + pattern for name, (_, pattern, _) in named)
+    whole = b",".join(name + pattern.replace(b"(", b"(?:", 1) for name, (_, pattern, _) in named)
+    return False, b"(" + whole + b")", _Places(inner, cuts)
 
 
 def cut_id(tag: bytes, digits: int) -> Cut:
@@ -187,16 +228,29 @@ def cut_log(name: str, value: Any) -> Cut:
     return cut_value(name, value, b"\x32")
 
 
+def fitting(
+    line: bytes, shapes: Iterable[Shape[H]]
+) -> tuple[Shape[H], re.Match[bytes]] | tuple[None, None]:
+    """Return the one of the shapes that a line has, and its texts; None if it has none."""
+    if line.isascii():
+        for shape in shapes:
+            if found := shape.match(line):
+                return shape, found
+    return None, None
+
+
 def shape_of(
+    head: H,
     line: bytes,
     start: int,
     fields: Mapping[str, Any],
     encoded: bytes,
     cutter: Cutter = cut_log,
-) -> Shape | None:
+) -> Shape[H] | None:
     """Return the shape of a line; None if it has none that can be cut.
 
     Args:
+        head: What its lines have alike.
         line: As the spool keeps it.
         start: Where its first field begins.
         fields: Its decoded members from there on.
@@ -208,6 +262,9 @@ def shape_of(
     )
     if not possible or type(fields.get("message")) is not str:
         return None
-    shape = Shape(fields, cutter)
-    parts: list[bytes] = []
-    return shape if shape.cut(line, start, parts) and b"".join(parts) == encoded else None
+    shape = Shape(head, line[TIME_END : start - 1], fields, cutter)
+    found = shape.match(line) if line.isascii() else None
+    if found is None:
+        return None
+    _, *values = found.groups()
+    return shape if b"".join(shape.encoded(*values)) == encoded else None

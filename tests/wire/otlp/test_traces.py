@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from clerestory.wire import otlp_traces
+from clerestory.wire.otlp import traces
 from tests.doubles.otlp import attributes_of
 from tests.support.batches import RESOURCE, SPAN, TIME, TRACE, span_line
-from tests.wire.test_otlp import JSON_VALUES
+from tests.wire.otlp.test_logs import JSON_VALUES
 
 OWN = frozenset(
     (
@@ -29,7 +29,7 @@ TIMES = st.integers(10**18, 2**62)
 
 
 def decoded(*lines):
-    body = otlp_traces.encode([(f"s:{n}", one) for n, one in enumerate(lines)], RESOURCE)
+    body = traces.encode([(f"s:{n}", one) for n, one in enumerate(lines)], RESOURCE).body
     (group,) = ExportTraceServiceRequest.FromString(body).resource_spans
     return group
 
@@ -149,7 +149,7 @@ def test_a_span_is_these_bytes():
         b'","span_id":"' + SPAN.encode() + b'","duration_ns":1,"n":-1}'
     )  # fmt: skip
 
-    scope, content = otlp_traces.span(one, b"s:0")
+    scope, content, _ = traces.span(one, b"s:0")
 
     assert scope == "a"
     assert content.hex() == (
@@ -189,13 +189,15 @@ def test_a_shape_is_learned_and_used():
     """Otherwise the test above would compare decoding with itself."""
     one = span_line("m", learned="x", n=3, f=1.5, t=True, z=None)
     for _ in range(64):
-        otlp_traces.span(one, b"s:1")
+        traces.span(one, b"s:1")
 
-    head = otlp_traces._known_head(one[33 : one.index(b',"message":')])
+    head = traces._known_head(one[33 : one.index(b',"message":')])
 
     assert head is not None
-    (shape, place) = head.shapes[-1]
-    assert shape.cut(one, one.index(b'"message"'), [])[place] == b"1500000"
+    shape = head.shapes[-1]
+    found = shape.match(one)
+    assert found is not None
+    assert found.groups()[1:][shape.names.index("duration_ns")] == b"1500000"
 
 
 @settings(deadline=None)

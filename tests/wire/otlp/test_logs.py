@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from clerestory.wire import otlp
+from clerestory.wire.otlp import export, logs
 from clerestory.wire.protobuf import any_value
 from tests.doubles.otlp import attributes_of, plain
 from tests.support.batches import EXCEPTION, RESOURCE, SPAN, TIME, TRACE, line
@@ -44,13 +44,13 @@ JSON_VALUES = st.recursive(
 )
 NAMES = st.text(max_size=130).filter(
     lambda name: (
-        name not in otlp._HEAD_NAMES | otlp._PLACED | {"timestamp", "message", "log.record.uid"}
+        name not in logs._HEAD_NAMES | logs._PLACED | {"timestamp", "message", "log.record.uid"}
     )
 )
 
 
 def decoded(*lines, resource=RESOURCE):
-    body = otlp.encode([(f"s:{n}", one) for n, one in enumerate(lines)], resource)
+    body = logs.encode([(f"s:{n}", one) for n, one in enumerate(lines)], resource).body
     (group,) = ExportLogsServiceRequest.FromString(body).resource_logs
     return group
 
@@ -119,7 +119,7 @@ def test_a_record_is_these_bytes():
     """Golden bytes: a change of the encoding shows here, whoever wrote the decoder."""
     one = b'{"timestamp":1795314823428724290,"level":"WARNING","logger":"a","message":"m","n":-1}'
 
-    body = otlp.encode([("s:7", one)], {"service.name": "x"})
+    body = logs.encode([("s:7", one)], {"service.name": "x"}).body
 
     assert body.hex() == (
         "0a6d0a150a130a0c736572766963652e6e616d6512030a017812540a030a0161"
@@ -220,15 +220,15 @@ def test_a_response_is_read_as_it_was_written(lost, detail):
     answer.partial_success.rejected_log_records = lost
     answer.partial_success.error_message = detail
 
-    assert otlp.decode_response(answer.SerializeToString()) == (lost, detail)
-    assert otlp.decode_response(b"") == (0, "")
+    assert export.decode_response(answer.SerializeToString()) == (lost, detail)
+    assert export.decode_response(b"") == (0, "")
 
 
 @settings(deadline=None)
 @given(st.integers(0, 2**31 - 1), st.text(max_size=300))
 def test_a_status_gives_its_message(code, message):
     """An error is shown in the receiver's words."""
-    assert otlp.decode_status(Status(code=code, message=message).SerializeToString()) == message
+    assert export.decode_status(Status(code=code, message=message).SerializeToString()) == message
 
 
 @settings(deadline=None)
@@ -236,7 +236,7 @@ def test_a_status_gives_its_message(code, message):
 def test_a_damaged_response_is_an_error_and_never_hangs(body):
     """A proxy's page is no protobuf."""
     try:
-        otlp.decode_response(body)
+        export.decode_response(body)
     except ValueError as error:
         assert str(error)
 
@@ -268,9 +268,9 @@ def test_lines_whose_shape_was_learned_come_out_as_decoded_ones_do(rows, other):
     ]
     lines += [line(other, a=1, funcName=name), line(other, trace_id=other, funcName=name)]
 
-    rounds = [[otlp.log_record(one, b"s:1") for one in lines] for _ in range(40)]
+    rounds = [[logs.log_record(one, b"s:1")[:2] for one in lines] for _ in range(40)]
 
-    head = otlp._known_head(lines[0][33 : lines[0].index(b',"message":')])
+    head = logs._known_head(lines[0][33 : lines[0].index(b',"message":')])
     assert rounds[0] == rounds[-1]
     assert all(found == rounds[0] for found in rounds)
     assert head is None or len(head.shapes) <= 3
@@ -280,21 +280,41 @@ def test_a_shape_is_learned_and_used():
     """Otherwise the test above would compare decoding with itself."""
     one = line("m", funcName="learned", a="x", n=3, f=1.5, t=True, z=None, trace_id=TRACE)
     for _ in range(64):
-        otlp.log_record(one, b"s:1")
+        logs.log_record(one, b"s:1")
 
-    head = otlp._known_head(one[33 : one.index(b',"message":')])
+    head = logs._known_head(one[33 : one.index(b',"message":')])
 
     assert head
     assert head is not None
-    assert [bool(shape.cut(one, one.index(b'"message"'), [])) for shape in head.shapes] == [True]
+    assert [bool(shape.match(one)) for shape in head.shapes] == [True]
     assert head.decoded == 32
+
+
+def test_the_shape_that_followed_is_tried_first_and_only_tried():
+    """Lines of several calls in any order come out as each does alone."""
+    calls = [
+        line("m", funcName="first", a="x"),
+        line("m", funcName="second", n=12345, b=1.5),
+        line("ä", funcName="third", t=True),
+        line("m", funcName="fourth", a="x", extra=[1]),
+    ]
+    for one in calls * 64:
+        logs.log_record(one, b"s:1")
+    alone = [logs.log_record(one, b"s:1")[:2] for one in calls]
+
+    for order in itertools.permutations(range(4)):
+        shape, found = None, []
+        for at in [*order, *order, *order]:
+            scope, content, shape = logs.log_record(calls[at], b"s:1", shape)
+            found.append((scope, content))
+        assert found == [alone[at] for at in [*order, *order, *order]]
 
 
 def test_bytes_that_are_no_utf8_reach_no_receiver():
     """One such record would make the whole request unreadable."""
     good = line("m", funcName="utf8", a="x")
     for _ in range(64):
-        otlp.log_record(good, b"s:1")
+        logs.log_record(good, b"s:1")
 
     record = record_of(good.replace(b'"x"', b'"\xff"'))
 

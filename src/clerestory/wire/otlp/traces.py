@@ -1,6 +1,6 @@
-"""OTLP traces in protobuf, written by hand as `otlp` writes logs.
+"""OTLP traces in protobuf, written by hand as `logs` writes records.
 
-    batch -> [otlp_traces] -> exchange ~~> POST /v1/traces
+    batch -> [traces] -> exchange ~~> POST /v1/traces
 
 Wire format: opentelemetry/proto/trace/v1 and collector/trace/v1.
 
@@ -17,9 +17,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from clerestory.wire.otlp.export import Export, Scopes
+from clerestory.wire.otlp.shape import (
+    TIME_END,
+    TIME_START,
+    Shape,
+    cut_id,
+    cut_text,
+    cut_value,
+    fitting,
+    shape_of,
+)
 from clerestory.wire.protobuf import MASK64, attribute, field, key_value, text, varint
 from clerestory.wire.record import fields_of, hex_id
-from clerestory.wire.shape import Shape, cut_id, cut_text, cut_value, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,8 +44,6 @@ _DROPPED: Final = {"attributes": b"\x50", "events": b"\x60", "links": b"\x70"}
 _PENDING: Final = b'"span.pending":true'
 _SPAN: Final = b'"kind":"span"'
 _TIME: Final = b'{"timestamp":'
-_TIME_START: Final = len(_TIME)
-_TIME_END: Final = _TIME_START + 20
 _HEAD_NAMES: Final = frozenset(("level", "logger", "kind", "span.kind", "span.status"))
 _IDS: Final = {
     "trace_id": (b"\x0a\x10", 32),
@@ -60,14 +68,24 @@ _decode = msgspec.json.Decoder().decode
 _HEAD_BYTES: Final = 1024
 
 
+def has_spans(lines: bytes) -> bool:
+    """Say whether some of the lines may be those of spans."""
+    return lines.rfind(_SPAN) >= 0
+
+
 def is_span(line: bytes) -> bool:
     """Say whether a line is that of a span."""
     return line.find(_SPAN, 0, _HEAD_BYTES) > 0
 
 
-def is_pending(line: bytes) -> bool:
-    """Say whether a span's line was written while it ran: OTLP knows only spans that ended."""
-    return _PENDING in line and fields_of(line).get("span.pending") is True
+def has_pending(lines: bytes) -> bool:
+    """Say whether some of the lines may have been written while their spans ran."""
+    return lines.rfind(_PENDING) >= 0
+
+
+def is_ended(line: bytes) -> bool:
+    """Say whether a line is that of a span that has ended: OTLP knows no others."""
+    return is_span(line) and not (_PENDING in line and fields_of(line).get("span.pending") is True)
 
 
 class _Texts(dict[int, bytes]):
@@ -158,7 +176,7 @@ class Head:
 
     scope: str
     encoded: bytes
-    shapes: list[tuple[Shape, int]] = option(default_factory=list)
+    shapes: list[Shape[Head]] = option(default_factory=list)
     decoded: int = 0
 
 
@@ -176,32 +194,59 @@ def _known_head(text: bytes) -> Head | None:
     return Head(scope=str(fields.get("logger") or _SCOPE_DEFAULT), encoded=kind + b"\x39")
 
 
-def span(line: bytes, identity: bytes) -> tuple[str, bytes]:
-    """Return the name of its scope and the content of a Span.
+def span(
+    line: bytes, identity: bytes, before: Shape[Head] | None = None
+) -> tuple[str, bytes, Shape[Head] | None]:
+    """Return the name of its scope, the content of a Span, and the shape of the line.
 
-    The head is looked up by its bytes; what follows is cut by a shape that was learned from
-    earlier spans, or else decoded. A span with status, events or links is decoded whole.
+    The line is cut by the shape that followed the one before the last time, or else by one that
+    was learned from earlier spans with its head, or else decoded. A span with status, events or
+    links is decoded whole.
 
     Args:
         line: As the spool keeps it.
         identity: UTF-8 of the attribute `log.record.uid`.
+        before: Shape of the line before; given back where this one has none.
     """
-    end = line.find(b',"message":', _TIME_END, _HEAD_BYTES)
-    head = _known_head(line[_TIME_END:end]) if end > 0 and line.startswith(_TIME) else None
-    digits = line[_TIME_START : _TIME_END - 1]
-    if head is None or not digits.isdigit():
-        return _decoded(line, identity)
+    shape = None if before is None else before.following
+    found = shape.match(line) if shape is not None and line.isascii() else None
+    if shape is None or found is None:
+        end, head = _head_of(line)
+        shape, found = fitting(line, () if head is None else head.shapes)
+        if shape is None or found is None:
+            return *_whole(line, end, head, identity), before
+        if before is not None:
+            before.following = shape
+    digits, *values = found.groups()
     start = int(digits)
+    ended = start + int(values[shape.names.index("duration_ns")]) & MASK64
+    content = b"".join(
+        (
+            *(shape.head.encoded, start.to_bytes(8, "little")),
+            *(b"\x41", ended.to_bytes(8, "little")),
+            *(*shape.encoded(*values), _UIDS[len(identity)], identity),
+        )
+    )
+    return shape.head.scope, content, shape
+
+
+def _head_of(line: bytes) -> tuple[int, Head | None]:
+    """Return where a line's head ends, and the head; None if it is to be decoded whole."""
+    end = line.find(b',"message":', TIME_END, _HEAD_BYTES)
+    if end < 0 or not line.startswith(_TIME) or not line[TIME_START : TIME_END - 1].isdigit():
+        return end, None
+    return end, _known_head(line[TIME_END:end])
+
+
+def _whole(line: bytes, end: int, head: Head | None, identity: bytes) -> tuple[str, bytes]:
+    """Decode a line that has no known shape, and now and then learn from it."""
+    if head is None:
+        return _decoded(line, identity)
+    start = int(line[TIME_START : TIME_END - 1])
     parts = [head.encoded, start.to_bytes(8, "little"), b"\x41", b""]
-    for shape, place in head.shapes:
-        values = shape.cut(line, end + 1, parts)
-        if values:
-            duration = int(values[place])
-            break
-    else:
-        duration = _tail(line, end + 1, head, parts)
-        if duration < 0:
-            return _decoded(line, identity)
+    duration = _tail(line, end + 1, head, parts)
+    if duration < 0:
+        return _decoded(line, identity)
     parts[3] = (start + duration & MASK64).to_bytes(8, "little")
     parts += (_UIDS[len(identity)], identity)
     return head.scope, b"".join(parts)
@@ -230,8 +275,8 @@ def _tail(line: bytes, at: int, head: Head, parts: list[bytes]) -> int:
             parts.append(b"\x4a" + attribute(name, value)[1:])
     head.decoded += 1
     if head.decoded % _LEARN_EVERY == 0 and len(head.shapes) < _SHAPES_MAX:
-        learned = shape_of(line, at, rest, b"".join(parts[begin:]), _cutter)
-        head.shapes += [(learned, learned.names.index("duration_ns"))] if learned else []
+        learned = shape_of(head, line, at, rest, b"".join(parts[begin:]), _cutter)
+        head.shapes += [learned] if learned else []
     return duration
 
 
@@ -335,23 +380,16 @@ def _dropped(counts: Any) -> list[bytes]:
     ]
 
 
-def encode(spans: Iterable[tuple[str, bytes]], resource: Mapping[str, Any]) -> bytes:
+def encode(spans: Iterable[tuple[str, bytes]], resource: Mapping[str, Any]) -> Export:
     """Return an ExportTraceServiceRequest: one resource, a scope for each logger.
 
     Args:
         spans: Identity and line of each.
         resource: What they have in common.
     """
-    scopes: dict[str, list[bytes]] = {}
+    scopes = Scopes()
+    shape: Shape[Head] | None = None
     for identity, line in spans:
-        scope, content = span(line, identity.encode())
-        contents = scopes.get(scope)
-        if contents is None:
-            contents = scopes[scope] = []
-        contents += (_SPANS[len(content)], content)
-    attributes = (field(b"\x0a", key_value(name, value)) for name, value in resource.items())
-    groups = [field(b"\x0a", b"".join(attributes))]
-    for name, contents in scopes.items():
-        scope_name = field(b"\x0a", _text(b"\x0a", name))
-        groups.append(field(b"\x12", scope_name + b"".join(contents)))
-    return field(b"\x0a", b"".join(groups))
+        scope, content, shape = span(line, identity.encode(), shape)
+        scopes.add(scope, _SPANS[len(content)], content)
+    return scopes.export(resource)

@@ -1,0 +1,1 @@
+"""Records and spans as OTLP has them."""
