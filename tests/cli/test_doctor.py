@@ -9,6 +9,7 @@ import pytest
 from tests.cli.shell import Shell
 from tests.doubles.cloudwatch import KEY, SECRET, CloudWatchLogs
 from tests.doubles.http import HttpReceiver
+from tests.doubles.otlp import OtlpReceiver
 
 
 @pytest.fixture
@@ -88,6 +89,19 @@ def test_a_certificate_that_is_not_trusted_is_named(shell, tmp_path):
     assert "certificate" in untrusted.stdout
     assert "ca_file" in untrusted.stdout
     assert trusted.returncode == 0, trusted.stdout
+
+
+def test_a_receiver_that_wants_a_certificate_of_ours_is_named(shell, tmp_path):
+    """And with one all is well."""
+    own = str(certificate(tmp_path))
+    with OtlpReceiver(certificate=own, clients=own) as receiver:
+        entry = {"type": "otlp", "endpoint": receiver.url, "ca_file": own}
+        without = shell.run("doctor", **destinations(entry))
+        shown = shell.run("doctor", **destinations({**entry, "client_certificate": own}))
+
+    assert without.returncode == 1
+    assert "client_certificate" in without.stdout
+    assert shown.returncode == 0, shown.stdout
 
 
 def test_tls_towards_a_plain_port_is_named(shell, receiver):

@@ -10,6 +10,7 @@ from clerestory.model.errors import ConfigurationError, HoldError, RefusedError,
 from tests.doubles.otlp import OtlpReceiver, attributes_of
 from tests.doubles.receiver import Reply
 from tests.support.batches import EXCEPTION, RESOURCE, SPOOL, TRACE, batch_of, line, span_line
+from tests.support.certificates import make_certificate
 from tests.support.server import ServerProcess
 
 
@@ -313,3 +314,52 @@ def test_an_address_for_one_signal_alone_takes_that_signal(made):
 
     assert (logs.kinds, traces.kinds) == ({"log"}, {"span"})
     assert logs.name == traces.name == "otlp-c_1"
+
+
+@pytest.fixture
+def mutual(tmp_path):
+    """A receiver that wants to see a certificate, its own and that of its one client."""
+    (tmp_path / "client").mkdir()
+    own, theirs = make_certificate(tmp_path), make_certificate(tmp_path / "client")
+    with OtlpReceiver(certificate=own, clients=theirs) as one:
+        yield one, own, theirs
+
+
+def test_a_receiver_that_wants_a_certificate_gets_it(mutual, made):
+    """From the options, or from OpenTelemetry's variables."""
+    one, own, theirs = mutual
+    variables = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": one.url,
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": own,
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": theirs,
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY": theirs,
+    }
+    given = {"endpoint": one.url, "ca_file": own, "client_certificate": theirs}
+
+    made(Otlp, OtlpConfig(**given)).send(batch_of(line("by option")))
+    made(Otlp, OtlpConfig(), environment=variables).send(batch_of(line("by variable")))
+
+    assert len(one.records) == 2
+
+
+def test_without_a_certificate_records_wait(mutual, made):
+    """They are not lost, and the receiver's refusal is shown."""
+    one, own, _ = mutual
+    destination = made(Otlp, OtlpConfig(endpoint=one.url, ca_file=own))
+
+    with pytest.raises(RetryError, match=r"(?i)certificate|reset|closed|EOF"):
+        destination.send(batch_of(line("m")))
+    assert one.records == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"client_certificate": "/nowhere.pem"}, "client_certificate: there is no file"),
+        ({"client_key": "/nowhere.pem"}, "client_key is given without client_certificate"),
+    ],
+)
+def test_a_certificate_that_cannot_be_used_is_named(options, words):
+    """At the start, not when the first record is to be sent."""
+    with pytest.raises(ConfigurationError, match=words):
+        Otlp(OtlpConfig(endpoint="https://127.0.0.1:1", **options))

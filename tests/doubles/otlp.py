@@ -40,7 +40,14 @@ class OtlpReceiver(Receiver):
         traces_reply: What it answers to spans instead of taking them.
     """
 
-    def __init__(self, *, key: str = "", path: str = "/v1/logs", certificate: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        key: str = "",
+        path: str = "/v1/logs",
+        certificate: str = "",
+        clients: str = "",
+    ) -> None:
         self.records: list[Any] = []
         self.spans: list[tuple[str, Any]] = []
         self.resources: list[dict[str, Any]] = []
@@ -50,7 +57,7 @@ class OtlpReceiver(Receiver):
         self.path = path
         self.traces_path = "/v1/traces"
         self.traces_reply: Reply | None = None
-        super().__init__(certificate=certificate)
+        super().__init__(certificate=certificate, clients=clients)
 
     def answer(self, request: Request) -> Reply:
         if request.method != "POST" or request.path not in {
@@ -91,7 +98,9 @@ class OtlpReceiver(Receiver):
                         answer.partial_success.error_message = "attributes are too long"
                         continue
                     self.spans.append((scope.scope.name, span))
-                    self.accepted.append(attributes_of(span)["log.record.uid"])
+                    # OpenTelemetry's own exporters give a span no such identity.
+                    uid = attributes_of(span).get("log.record.uid", span.span_id.hex())
+                    self.accepted.append(uid)
         return Reply(body=answer.SerializeToString(), headers=PROTOBUF)
 
     def _keep(self, export) -> Reply:

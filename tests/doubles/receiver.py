@@ -64,7 +64,7 @@ class Receiver:
         clock_offset_s: How far its clock is ahead.
     """
 
-    def __init__(self, *, certificate: str = "") -> None:
+    def __init__(self, *, certificate: str = "", clients: str = "") -> None:
         self.requests: list[Request] = []
         self.accepted: list[str] = []
         self.clock_offset_s = 0.0
@@ -76,6 +76,9 @@ class Receiver:
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
+            if clients:
+                context.verify_mode = ssl.CERT_REQUIRED
+                context.load_verify_locations(clients)
             self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
             scheme = "https"
         self.url = f"{scheme}://127.0.0.1:{self._http.server_port}"

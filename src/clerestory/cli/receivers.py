@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Generator, Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from clerestory.configuration.destinations import routes_of
 from clerestory.configuration.pipelines import resource_of
@@ -39,7 +39,7 @@ def examine(entry: Any, settings: Settings) -> Iterator[Found]:
     destination = route.destination
     try:
         exchange = getattr(destination, "exchange", None)
-        if exchange is not None and (yield from _reached(urlsplit(exchange.url), exchange.ca_file)):
+        if exchange is not None and (yield from _reached(exchange)):
             return
         yield from _taken(destination, settings)
     except HoldError as error:
@@ -55,8 +55,9 @@ def name_of(entry: Any) -> str:
     return str(entry).partition(":")[0]
 
 
-def _reached(url: SplitResult, ca_file: str) -> Generator[Found, None, bool]:
+def _reached(used: Exchange) -> Generator[Found, None, bool]:
     """Resolve, connect, check the certificate and the clock; return whether one of them failed."""
+    url = urlsplit(used.url)
     host = url.hostname or ""
     port = url.port or _PORTS.get(url.scheme, 443)
     where = f"{host}:{port}"
@@ -66,7 +67,9 @@ def _reached(url: SplitResult, ca_file: str) -> Generator[Found, None, bool]:
         todo = "check the address and the region in it, else this machine's resolver"
         yield "bad", f"DNS does not know {host}: {error.strerror or error}", todo
         return True
-    exchange = Exchange(url.geturl(), ca_file=ca_file, timeout_s=5.0, compress=False)
+    exchange = Exchange(
+        used.url, ca_file=used.ca_file, client=used.client, timeout_s=5.0, compress=False
+    )
     begin = time.monotonic()
     try:
         answer = exchange.send(b"", method="GET")
@@ -86,10 +89,16 @@ def _unreached(where: str, cause: BaseException | None) -> Found:
         text = f"TLS: the certificate of {where} is not trusted: {cause.verify_message}"
         return "bad", text, "name its authority in `ca_file`, or mend the certificate"
     if isinstance(cause, ssl.SSLError):
-        todo = "check that the address begins with https:// where TLS is spoken, and only there"
+        todo = (
+            "check that the address begins with https:// where TLS is spoken, and only there; "
+            "if the receiver wants to see a certificate, name it in `client_certificate`"
+        )
         return "bad", f"TLS with {where} fails: {cause.reason or cause}", todo
     if isinstance(cause, TimeoutError):
         return "bad", f"{where} does not answer in time", "check firewall, proxy and address"
+    if isinstance(cause, ConnectionResetError | BrokenPipeError):
+        todo = "see its own log; one that wants a certificate is shown `client_certificate`"
+        return "bad", f"{where} ends the connection", todo
     if isinstance(cause, ConnectionRefusedError):
         return "bad", f"nobody listens at {where}", "start the receiver, or check the port"
     return "bad", f"{where}: {type(cause).__name__}: {cause}", "check address and network"

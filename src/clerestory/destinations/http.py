@@ -42,6 +42,8 @@ class HttpConfig(DestinationConfig):
         headers: Further headers.
         compress: Whether bodies travel as gzip.
         ca_file: Certificates to trust in place of the system's.
+        client_certificate: File of the certificate that says who we are, in PEM.
+        client_key: File of its key; without one it is in the same file.
     """
 
     url: str
@@ -54,6 +56,8 @@ class HttpConfig(DestinationConfig):
     headers: Mapping[str, str] = field(default_factory=dict)
     compress: bool = True
     ca_file: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
 
 
 class Http:
@@ -74,6 +78,7 @@ class Http:
             timeout_s=config.timeout,
             connect_timeout_s=config.connect_timeout,
             ca_file=config.ca_file,
+            client=(config.client_certificate, config.client_key),
             compress=config.compress,
         )
         self._headers = {"Content-Type": _TYPES[config.format], **_authorization(config)}

@@ -55,6 +55,8 @@ class OtlpConfig(DestinationConfig):
         dataset: Sent as `x-honeycomb-dataset`; Honeycomb wants it with classic keys.
         compression: `gzip` or `none`.
         ca_file: Certificates to trust in place of the system's.
+        client_certificate: File of the certificate that says who we are, in PEM.
+        client_key: File of its key; without one it is in the same file.
     """
 
     endpoint: str = ""
@@ -64,6 +66,8 @@ class OtlpConfig(DestinationConfig):
     dataset: str = ""
     compression: Literal["gzip", "none"] = "gzip"
     ca_file: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
 
 
 class Otlp:
@@ -194,6 +198,7 @@ class _Signal:
             timeout_s=config.timeout,
             connect_timeout_s=config.connect_timeout,
             ca_file=config.ca_file,
+            client=(config.client_certificate, config.client_key),
             compress=config.compression == "gzip",
         )
         self.is_guessed = is_guessed
@@ -281,6 +286,8 @@ def from_environment(
         headers={**_headers(found("HEADERS")), **config.headers},
         compression="gzip" if compression == "gzip" else "none",
         ca_file=config.ca_file or found("CERTIFICATE"),
+        client_certificate=config.client_certificate or found("CLIENT_CERTIFICATE"),
+        client_key=config.client_key or found("CLIENT_KEY"),
         timeout=_timeout_s(found("TIMEOUT"), config.timeout),
     )
 

@@ -17,6 +17,7 @@ import time
 from base64 import b64encode
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -83,14 +84,18 @@ class Exchange:
         timeout_s: How long an answer may take, in seconds.
         connect_timeout_s: How long connecting may take, in seconds.
         ca_file: Certificates to trust in place of the system's.
+        client: Files of the certificate that says who we are, and of its key; without a key it
+            is in the same file.
         compress: Whether bodies travel as gzip.
 
     Raises:
-        ConfigurationError: The address is not http or https.
+        ConfigurationError: The address is not http or https; or a client's file is missing, or
+            there is a key without a certificate.
 
     Attributes:
         url: See above.
         ca_file: See above.
+        client: See above.
         host: Name or address of the receiver.
         port: Its port.
         path: Put before the target of each request.
@@ -104,6 +109,7 @@ class Exchange:
         timeout_s: float = 10.0,
         connect_timeout_s: float = 3.0,
         ca_file: str = "",
+        client: tuple[str, str] = ("", ""),
         compress: bool = True,
     ) -> None:
         parts = urlsplit(url)
@@ -113,6 +119,7 @@ class Exchange:
             )
         self.url = url
         self.ca_file = ca_file
+        self.client = _checked(client)
         self.secure = parts.scheme == "https"
         # Where both families are bound, a name may lead to the one nobody listens on.
         self.host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname
@@ -232,6 +239,9 @@ class Exchange:
         if not self.secure:
             return http.client.HTTPConnection(host, port, timeout=self._connect_timeout_s)
         context = ssl.create_default_context(cafile=self.ca_file or None)
+        certificate, key = self.client
+        if certificate:
+            context.load_cert_chain(certificate, key or None)
         connection = http.client.HTTPSConnection(
             host, port, timeout=self._connect_timeout_s, context=context
         )
@@ -244,6 +254,16 @@ class Exchange:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _checked(client: tuple[str, str]) -> tuple[str, str]:
+    certificate, key = client
+    if key and not certificate:
+        raise ConfigurationError("client_key is given without client_certificate; give both")
+    for name, file in (("client_certificate", certificate), ("client_key", key)):
+        if file and not Path(file).is_file():
+            raise ConfigurationError(f"{name}: there is no file {file!r}")
+    return client
 
 
 def _refuses_encoding(answer: Answer) -> bool:
