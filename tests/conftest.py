@@ -8,6 +8,7 @@ from hypothesis import settings
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="clerestory-tests-")
 os.environ.setdefault("CLERESTORY_SPOOL_DIRECTORY", str(Path(_FOLDER.name) / "spool"))
+os.environ.setdefault("CLERESTORY_SERVER_XRAY_ADDRESS", "127.0.0.1:0")
 os.environ.setdefault("XDG_STATE_HOME", str(Path(_FOLDER.name) / "state"))
 
 # A red run can be repeated; `make fuzz` draws new examples. How long one takes says more about

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.cli.shell import Shell
+from tests.support.server import ServerProcess
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/ci-without-aws.md"
 
@@ -22,6 +23,21 @@ def test_dotenv_lines_have_quotes_only_where_a_value_needs_them(tmp_path):
     assert "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS=http://127.0.0.1:9\n" in plain.stdout
     assert '"' not in plain.stdout
     assert 'CLERESTORY_SERVICE="a shop"\n' in spaced.stdout
+
+
+def test_x_ray_s_clients_are_pointed_at_the_server(tmp_path):
+    """They ask for an address of their own, which the server knows; `off` names none."""
+    with ServerProcess() as server:
+        daemon = server.get("/api/v1/status")["xray_address"]
+        told = Shell(tmp_path, server.url).run("env", "--format", "dotenv").stdout
+        ran = Shell(tmp_path, server.url).run("run", "--", "env").stdout
+
+    for one in (told, ran):
+        assert f"AWS_ENDPOINT_URL_XRAY={server.url}\n" in one
+        assert f"AWS_XRAY_DAEMON_ADDRESS={daemon}\n" in one
+    shell = Shell(tmp_path, "http://127.0.0.1:9")
+    told = shell.run("env", "--format", "dotenv", CLERESTORY_SERVER_XRAY_ADDRESS="off").stdout
+    assert "AWS_XRAY_DAEMON_ADDRESS" not in told
 
 
 def test_the_page_about_tests_without_aws_can_be_typed(tmp_path):

@@ -41,7 +41,12 @@ class ServerProcess:
             ],
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": path},
+            # a server of a test has the default ports of no other
+            env={
+                "CLERESTORY_SERVER_OTLP_GRPC_ADDRESS": "off",
+                **os.environ,
+                "PYTHONPATH": path,
+            },
         )  # fmt: skip
         assert self.process.stdout
         line = self.process.stdout.readline()

@@ -5,6 +5,7 @@ Prints the records that it made as lines of JSON.
 
 import asyncio
 import json
+import logging
 import multiprocessing
 import os
 import threading
@@ -16,10 +17,12 @@ from multiprocessing.pool import Pool, ThreadPool
 import clerestory
 
 log = clerestory.get_logger("work")
+plain = logging.getLogger("plain")
 
 
 def work(name: str) -> str:
     log.info("log in %s", name)
+    plain.info("plain in %s", name)
     with clerestory.span(f"span in {name}"):
         pass
     clerestory.flush()

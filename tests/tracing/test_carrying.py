@@ -63,10 +63,11 @@ def ran(tmp_path_factory):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_log_record_carries_trace_and_fields(ran, way):
-    """However the work was started."""
+@pytest.mark.parametrize("whose", ["log", "plain"])
+def test_a_log_record_carries_trace_and_fields(ran, whose, way):
+    """However the work was started, through our logger or the standard library's."""
     outer, records = ran
-    record = records[f"log in {way}"]
+    record = records[f"{whose} in {way}"]
 
     assert (record["trace_id"], record["user"]) == (outer["trace_id"], "u1")
 

@@ -10,12 +10,18 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import click
 
+from clerestory.cli.remote.client import Client
+from clerestory.model.errors import ClerestoryError
 from clerestory.settings import load
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%+,-]*")
+STATUS_S_MAX: Final = 3.0
+_LOOPBACK: Final = frozenset(("127.0.0.1", "localhost", "::1", "[::1]"))
+_WILDCARDS: Final = frozenset(("0.0.0.0", "[::]"))  # noqa: S104 - compared only
 # Where else AWS's own clients look for credentials.
 _AWS_CREDENTIALS: Final = (
     "AWS_ACCESS_KEY_ID",
@@ -27,20 +33,52 @@ _AWS_CREDENTIALS: Final = (
 )
 
 
-def variables(endpoint: str, service: str | None = None) -> dict[str, str]:
-    """Return the variables that point our own, OpenTelemetry's and AWS's SDK at a server."""
+def variables(endpoint: str, service: str | None = None, *, xray: str = "") -> dict[str, str]:
+    """Return the variables that point our own, OpenTelemetry's and AWS's SDK at a server.
+
+    Args:
+        endpoint: Address of the server.
+        service: Name of the program.
+        xray: Where the server plays the X-Ray daemon; empty: nowhere.
+    """
     found = {
         "CLERESTORY_ENDPOINT": endpoint,
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": endpoint,
+        "AWS_ENDPOINT_URL_XRAY": endpoint,
         # else the SDK asks for a live tail at `stream-127.0.0.1`
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }
+    if xray:
+        found["AWS_XRAY_DAEMON_ADDRESS"] = xray
     if service:
         found["CLERESTORY_SERVICE"] = service
         found["OTEL_SERVICE_NAME"] = service
     return found
+
+
+def xray_address(endpoint: str, token: str = "", *, otherwise: str = "") -> str:
+    """Return where a server plays the X-Ray daemon, as a program reaches it; empty: nowhere.
+
+    Args:
+        endpoint: Address of the server.
+        token: What the server wants to see.
+        otherwise: The answer as long as no server is there.
+    """
+    client = Client(endpoint, token=token, timeout_s=STATUS_S_MAX)
+    try:
+        told = str(client.get("/api/v1/status").get("xray_address", ""))
+    except ClerestoryError:
+        told = otherwise
+    host, _, port = told.rpartition(":")
+    asked = urlsplit(client.endpoint).hostname or ""
+    if not host or port == "0":
+        return ""
+    if host in _WILDCARDS:
+        return f"{asked}:{port}"
+    # an address of the server's own machine is of no use elsewhere
+    return told if host not in _LOOPBACK or asked in _LOOPBACK else ""
 
 
 def placeholders(environment: Mapping[str, str]) -> dict[str, str]:
@@ -92,5 +130,8 @@ def env(endpoint: str | None, service: str | None, form: str) -> None:
 
     In a shell: eval "$(clerestory env)".
     """
-    found = variables(load({"endpoint": endpoint})["endpoint"], service)
+    settings = load({"endpoint": endpoint})
+    address = settings["endpoint"]
+    daemon = xray_address(address, settings["token"], otherwise=settings["server.xray_address"])
+    found = variables(address, service, xray=daemon)
     click.echo(render(found | placeholders(os.environ), form))

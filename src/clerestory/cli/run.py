@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from clerestory.cli.env import variables
+from clerestory.cli.env import variables, xray_address
 from clerestory.cli.remote.client import Client
 from clerestory.cli.remote.servers import ServerChild, address_in, is_free
 from clerestory.model.errors import ClerestoryError
@@ -28,6 +28,7 @@ from clerestory.settings import Settings, load
 
 AUTOSTART: Final = Path(__file__).resolve().parent.parent / "autostart"
 DELIVERY_S_MAX: Final = 10.0
+SPANS_TOO: Final = "server,console://?kinds=span&stream=stdout"
 _FORWARDED: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -48,10 +49,13 @@ def run(
     # Before and after the program's own time: leave by the way that stops the server.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     with server_for(settings) as address:
-        environ = environment(address, service)
+        environ = environment(address, service, settings["token"])
         if settings.origin("destinations") == "default":
             # The program has a console of its own; a second line for each of its lines is noise.
-            environ["CLERESTORY_DESTINATIONS"] = "server"
+            asked = os.environ.get("OTEL_TRACES_EXPORTER", "").lower().split(",")
+            environ["CLERESTORY_DESTINATIONS"] = SPANS_TOO if "console" in asked else "server"
+        if settings.origin("web.capture") == "default":
+            environ["CLERESTORY_WEB_CAPTURE"] = "1"
         code = _run(list(program), environ)
         deliver_rest(address, settings)
     sys.exit(code)
@@ -81,9 +85,10 @@ def server_for(settings: Settings) -> Iterator[str]:
         yield child.address
 
 
-def environment(address: str, service: str | None) -> dict[str, str]:
+def environment(address: str, service: str | None, token: str = "") -> dict[str, str]:
     """Return the environment in which a program's logs are captured."""
-    found = {**os.environ, **variables(address, service), "CLERESTORY_AUTOSTART": "1"}
+    told = variables(address, service, xray=xray_address(address, token))
+    found = {**os.environ, **told, "CLERESTORY_AUTOSTART": "1"}
     before = os.environ.get("PYTHONPATH")
     found["PYTHONPATH"] = os.pathsep.join(filter(None, (str(AUTOSTART), before)))
     return found

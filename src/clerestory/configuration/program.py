@@ -26,6 +26,7 @@ from clerestory.configuration.pipelines import (
     value_rules,
 )
 from clerestory.configuration.tracing import prepare_spans
+from clerestory.configuration.web import prepare_web, prepare_workers
 from clerestory.delivery.road import ROAD, ROADS
 from clerestory.integrations import stdlib
 from clerestory.process.gates import Gate
@@ -126,6 +127,8 @@ def _start(settings: Settings, custom: Sequence[Destination], *, first: bool = T
         routes()  # raises before anything is changed
         _prepare_calls(settings)
         troubles = prepare_spans(settings)
+        prepare_web(settings, _entries(settings, custom))
+        prepare_workers(settings, shutdown)
     masks = _State.masks = value_rules(settings, emission().names)
     plan = plan_of(settings, masks, is_late=_State.closed)
     plan = replace(plan, ticks=(_tell_held, tell_pending))

@@ -66,6 +66,8 @@ def _prepare_opentelemetry(settings: Settings, forms: list[str]) -> None:
             # Who has imported the SDK is about to set a provider of its own.
             if wanted == "on" or not opentelemetry.is_sdk_expected(is_late=is_late):
                 opentelemetry.serve(asked)
+            else:
+                opentelemetry.stand_in()
         except (ImportError, AttributeError, TypeError) as error:  # another version of the API
             alarm("WARNING", f"spans of OpenTelemetry's API are not recorded: {error}")
 

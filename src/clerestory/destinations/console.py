@@ -20,6 +20,8 @@ from clerestory.process.encode import decode, encode
 from clerestory.wire.line import local_time, time_of, with_iso_time
 
 if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
     from clerestory.delivery.port import Batch
 
 _COLOURS: Final = {
@@ -98,6 +100,11 @@ class Console:
 
     def __init__(self, config: ConsoleConfig) -> None:
         self._config = config
+
+    @staticmethod
+    def options(_url: SplitResult) -> dict[str, Any]:
+        """Return the options that `console://` stands for: those of its query alone."""
+        return {}
 
     def send(self, batch: Batch) -> None:
         """Write the batch; a stream that is closed takes nothing."""

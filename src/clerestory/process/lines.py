@@ -33,6 +33,8 @@ STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
     "asctime",
     "taskName",
 }
+# On a LogRecord that is for its logger's handlers alone: the road has another record of it.
+ELSEWHERE: Final = "clerestory_elsewhere"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -238,7 +240,9 @@ def _free(name: str) -> str:
 
 
 def record_line(record: logging.LogRecord) -> bytes | None:
-    """Return a line for a LogRecord that somebody else made."""
+    """Return a line for a LogRecord that somebody else made; None if it is not for the road."""
+    if ELSEWHERE in record.__dict__:
+        return None
     rules = emission()
     try:
         kept = dict(context.get())

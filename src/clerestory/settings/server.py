@@ -35,6 +35,20 @@ SERVER: Final = (
         help="Port that the server listens on; 0 takes any free one.",
     ),
     Setting(
+        key="server.xray_address",
+        default="127.0.0.1:2000",
+        kind="text",
+        help="Where the server plays the X-Ray daemon, UDP and TCP, as `HOST:PORT`; `off`: "
+        "nowhere. If the default is taken, the server warns and goes on without it.",
+    ),
+    Setting(
+        key="server.otlp_grpc_address",
+        default="127.0.0.1:4317",
+        kind="text",
+        help="Where the server takes OTLP over gRPC, as `HOST:PORT`; `off`: nowhere. Needs the "
+        "package grpcio. If the default is taken, the server warns and goes on without it.",
+    ),
+    Setting(
         key="server.data_dir",
         default=_data_directory,
         default_words="`$XDG_DATA_HOME/clerestory`, else `~/.local/share/clerestory`",

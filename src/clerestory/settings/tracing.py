@@ -93,8 +93,8 @@ TRACE: Final = (
         default="auto",
         kind="text",
         choices=("auto", "on", "off"),
-        help="Whether spans made through OpenTelemetry's API are recorded here. `auto`: if the "
-        "program has imported the API and not its SDK when clerestory starts, and set no provider.",
+        help="Whether spans made through OpenTelemetry's API are recorded here. `auto`: as long as "
+        "the program sets no provider of its own. `on`: even if it sets one later.",
     ),
     Setting(
         key="trace.pending_after",

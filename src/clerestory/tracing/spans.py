@@ -62,6 +62,19 @@ def head_of(scope: str, kind: str, status: str = "unset") -> Any:
     return found
 
 
+def is_recorded(error: BaseException) -> bool:
+    """Say whether an exception was logged on its way out of a span or request."""
+    return hasattr(error, _RECORDED)
+
+
+def note_recorded(error: BaseException, trace_id: str) -> None:
+    """Remember on an exception in which trace it was logged."""
+    try:
+        setattr(error, _RECORDED, trace_id)
+    except (AttributeError, TypeError):
+        return
+
+
 class Span:
     """Something that takes time, with a name, attributes and a place in a trace.
 
@@ -322,10 +335,7 @@ class Span:
         line = call_line(_Scope(self.scope), _ERROR, text, (), {"exc_info": error}, frame)
         if line is not None:
             ROAD.put(line)
-        try:
-            setattr(error, _RECORDED, self.trace_id)
-        except (AttributeError, TypeError):
-            return
+        note_recorded(error, self.trace_id)
 
     # -- OpenTelemetry ----------------------------------------------------------------------------
 

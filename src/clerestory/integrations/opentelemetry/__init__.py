@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from clerestory.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_MARK: Final = "clerestory_stands_in"
 
 
 def is_sdk_expected(*, is_late: bool) -> bool:
@@ -67,3 +69,28 @@ def serve(forms: Sequence[str] | None = None) -> None:
         from clerestory.integrations.opentelemetry.propagators import use
 
         use(forms)
+
+
+def stand_in() -> None:
+    """Record what the API is told until the program sets a provider, and if it never does.
+
+    Whoever has installed the SDK may be about to set one, and setting ours would keep that out.
+    """
+    from opentelemetry import trace
+
+    proxy: Any = trace.ProxyTracer
+    resolved = proxy._tracer  # noqa: SLF001  no other way in
+    if hasattr(resolved.fget, _MARK):
+        return
+
+    def tracer(self: Any) -> Any:
+        found = resolved.fget(self)
+        if type(found) is trace.NoOpTracer:
+            from clerestory.integrations.opentelemetry.provider import Tracer
+
+            scope = self._instrumenting_module_name
+            found = self._noop_tracer = Tracer(scope)
+        return found
+
+    setattr(tracer, _MARK, True)
+    proxy._tracer = property(tracer)  # noqa: SLF001
