@@ -1,6 +1,6 @@
 """Write the tables of the AWS operations that the server speaks, from the installed botocore.
 
-    botocore's service model -> [aws_tables] -> src/clerestory/server/aws/protocol/logs.json
+    botocore's service models -> [aws_tables] -> src/clerestory/server/aws/protocol/{logs,xray}.json
 
     python tools/aws_tables.py
 
@@ -14,8 +14,8 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-FILE: Final = Path(__file__).parents[1] / "src/clerestory/server/aws/protocol/logs.json"
-OPERATIONS: Final = (
+FOLDER: Final = Path(__file__).parents[1] / "src/clerestory/server/aws/protocol"
+_LOGS: Final = (
     "CreateLogGroup", "CreateLogStream", "DeleteLogGroup", "DeleteLogStream",
     "DeleteMetricFilter", "DeleteQueryDefinition", "DeleteRetentionPolicy", "DescribeLogGroups",
     "DescribeLogStreams", "DescribeMetricFilters", "DescribeQueries", "DescribeQueryDefinitions",
@@ -24,22 +24,33 @@ OPERATIONS: Final = (
     "PutQueryDefinition", "PutRetentionPolicy", "StartLiveTail", "StartQuery", "StopQuery",
     "TagLogGroup", "TagResource", "TestMetricFilter", "UntagLogGroup", "UntagResource",
 )  # fmt: skip
+_XRAY: Final = (
+    "BatchGetTraces", "CreateGroup", "CreateSamplingRule", "DeleteGroup", "DeleteSamplingRule",
+    "GetEncryptionConfig", "GetGroup", "GetGroups", "GetSamplingRules",
+    "GetSamplingStatisticSummaries", "GetSamplingTargets", "GetServiceGraph", "GetTraceGraph",
+    "GetTraceSummaries", "ListTagsForResource", "PutEncryptionConfig", "PutTelemetryRecords",
+    "PutTraceSegments", "TagResource", "UntagResource", "UpdateGroup", "UpdateSamplingRule",
+)  # fmt: skip
+OPERATIONS: Final = {"logs": _LOGS, "xray": _XRAY}
 _LIMITS: Final = ("min", "max", "pattern", "enum", "required")
 
 
-def tables() -> dict[str, Any]:
-    """Return the tables, as they stand in the file."""
+def tables(service: str) -> dict[str, Any]:
+    """Return the tables of a service, as they stand in its file."""
     from botocore.loaders import Loader
 
-    model = Loader().load_service_model("logs", "service-2")
-    shapes: dict[str, Any] = {}
-    operations = {name: _operation(model, name, shapes) for name in sorted(OPERATIONS)}
+    model = Loader().load_service_model(service, "service-2")
+    ours, shapes = OPERATIONS[service], dict[str, Any]()
+    operations = {name: _operation(model, name, shapes) for name in sorted(ours)}
+    others = sorted(set(model["operations"]) - set(ours))
+    by_path = "targetPrefix" not in model["metadata"]
+    dispatch = {} if by_path else {"target": model["metadata"]["targetPrefix"]}
     return {
         "from": "botocore, Apache License 2.0; written by tools/aws_tables.py",
         "version": model["metadata"]["apiVersion"],
-        "target": model["metadata"]["targetPrefix"],
+        **dispatch,
         "operations": operations,
-        "others": sorted(set(model["operations"]) - set(OPERATIONS)),
+        "others": {name: _path(model, name) for name in others} if by_path else others,
         "shapes": dict(sorted(shapes.items())),
     }
 
@@ -49,7 +60,12 @@ def _operation(model: Any, name: str, shapes: dict[str, Any]) -> dict[str, Any]:
     given = operation["input"]["shape"]
     _collect(model["shapes"], given, shapes)
     errors = sorted(error["shape"] for error in operation.get("errors", ()))
-    return {"input": given, "errors": errors}
+    path = _path(model, name)
+    return {**({} if path == "/" else {"path": path}), "input": given, "errors": errors}
+
+
+def _path(model: Any, name: str) -> str:
+    return str(model["operations"][name]["http"]["requestUri"])
 
 
 def _collect(model: Any, name: str, shapes: dict[str, Any]) -> None:
@@ -68,11 +84,15 @@ def _collect(model: Any, name: str, shapes: dict[str, Any]) -> None:
         _collect(model, part, shapes)
 
 
-def text() -> str:
-    """Return the file's content."""
-    return json.dumps(tables(), indent=1, ensure_ascii=False) + "\n"
+def texts() -> dict[Path, str]:
+    """Return the content of each file."""
+    return {
+        FOLDER / f"{service}.json": json.dumps(tables(service), indent=1, ensure_ascii=False) + "\n"
+        for service in OPERATIONS
+    }
 
 
 if __name__ == "__main__":
-    FILE.write_text(text(), encoding="utf-8")
-    print(f"{FILE.name}: {len(OPERATIONS)} operations")
+    for path, content in texts().items():
+        path.write_text(content, encoding="utf-8")
+        print(path.name)

@@ -18,6 +18,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data-dir")
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
+    parser.add_argument("--xray-address", metavar="HOST:PORT")
+    parser.add_argument("--otlp-grpc-address", metavar="HOST:PORT")
     parser.add_argument("--retention-days", type=int)
     parser.add_argument("--disk-free-bytes-min", type=int)
     parser.add_argument("--allow-host", action="append", metavar="NAME")

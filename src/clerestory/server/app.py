@@ -29,6 +29,7 @@ from clerestory.server.api.live import Hub
 from clerestory.server.api.metrics import metrics_text
 from clerestory.server.aws.house import AwsHouse, build_aws
 from clerestory.server.guard import LOOPBACK, Guard
+from clerestory.server.ingest.otlp_grpc import Door
 from clerestory.server.intake import Intake
 from clerestory.server.jobs import Jobs
 from clerestory.server.limits import ServerOptions
@@ -41,7 +42,10 @@ from clerestory.server.tails import Tails
 from clerestory.server.traces.heat import heat_map
 from clerestory.server.traces.search import search
 from clerestory.server.traces.services import service_map
+from clerestory.server.traces.suggest import suggest_spans
 from clerestory.server.traces.trace import one_trace
+from clerestory.server.traces.usual import usual_spans
+from clerestory.server.xray.house import XrayHouse, build_xray
 
 UI: Final = Path(__file__).parent.parent / "ui" / "dist"
 
@@ -60,11 +64,16 @@ class House:
     intake: Intake
     programs: Programs
     aws: AwsHouse
+    xray: XrayHouse
+    otlp_grpc: Door
     started_ms: int
 
     def close(self) -> None:
         """Store what waits and close the store."""
+        self.otlp_grpc.close()
+        self.xray.stop()
         self.writer.close()
+        self.xray.close()
         self.aws.close()
         self.store.close()
 
@@ -89,7 +98,10 @@ def build_house(options: ServerOptions) -> House:
     writer.on_commit = after_commit
     programs = Programs()
     intake = Intake(options, writer, jobs, programs)
-    return House(options, store, writer, jobs, hub, intake, programs, aws, int(time.time() * 1000))
+    xray = build_xray(options, store, writer, jobs, aws)
+    door = intake.grpc_door()
+    started_ms = int(time.time() * 1000)
+    return House(options, store, writer, jobs, hub, intake, programs, aws, xray, door, started_ms)
 
 
 def build_app(house: House) -> Starlette:
@@ -102,18 +114,21 @@ def build_app(house: House) -> Starlette:
         "facets": logs.facets,
         "fields": logs.fields,
         "suggest": logs.suggest,
-        "traces": search,
-        "traces/histogram": heat_map,
-        "services/map": service_map,
+        "traces": house.xray.in_group(search),
+        "traces/histogram": house.xray.in_group(heat_map),
+        "traces/suggest": suggest_spans,
+        "services/map": house.xray.in_group(service_map),
     }
     routes = [
         Route("/v1/records", house.intake.records, methods=["POST"]),
         Route("/v1/traces", house.intake.otlp_traces, methods=["POST"]),
         *house.aws.routes(house.intake.otlp_logs),
+        *house.xray.routes(),
         Route("/health", pages.health, methods=["GET"]),
         Route("/metrics", pages.metrics, methods=["GET"]),
         *(Route(f"/api/v1/{name}", pages.asking(ask)) for name, ask in asks.items()),
         Route("/api/v1/logs/{id}", pages.one(logs.one_row), methods=["GET"]),
+        Route("/api/v1/traces/{id:path}/usual", pages.one(usual_spans), methods=["GET"]),
         Route("/api/v1/traces/{id:path}", pages.one(one_trace), methods=["GET"]),
         *Insights(house.aws.desk).routes(),
         Route("/api/v1/tail", tails.stream, methods=["GET"]),
@@ -137,7 +152,8 @@ def build_app(house: House) -> Starlette:
         with suppress(asyncio.CancelledError):
             await clockwork
 
-    own = {house.options.host.lower(), *house.options.hosts_allowed}
+    named = house.options.xray_address.rpartition(":")[0].strip("[]").lower()
+    own = {house.options.host.lower(), named, *house.options.hosts_allowed} - {""}
     # the AWS SDKs put this before the host of a live tail
     hosts = frozenset(own | {f"stream-{name}" for name in own | LOOPBACK})
     return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Guard, hosts=hosts)])
@@ -203,7 +219,7 @@ class Pages:
             "job_failures_total": house.jobs.vitals.failures,
         }
         text = metrics_text(values, house.intake.refused, house.programs.samples())
-        text += house.aws.counting.metrics_text()
+        text += house.aws.counting.metrics_text() + house.xray.metrics_text()
         return Response(text, media_type="text/plain; version=0.0.4")
 
     async def status(self, request: Request) -> Response:  # noqa: ARG002
@@ -234,6 +250,9 @@ class Pages:
                 {"port": house.options.port, "what": what, "open": not house.jobs.disk_full}
                 for what in ("records", "OTLP logs over HTTP", "OTLP traces over HTTP")
             ],
+            "xray_address": house.xray.address,
+            "otlp_grpc_address": house.otlp_grpc.address,
+            "otlp_grpc_closed": house.otlp_grpc.why,
             "retention_days": house.options.retention_days,
             "data_dir": str(house.options.data_dir),
         }

@@ -14,10 +14,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from clerestory.model.errors import LimitError
+from clerestory.model.errors import ClerestoryError, LimitError
 from clerestory.server.api.answers import error_of, error_response, json_response
 from clerestory.server.ingest import otlp, otlp_spans, records
 from clerestory.server.ingest.body import read_body
+from clerestory.server.ingest.otlp_grpc import Door, Refusal
 from clerestory.server.jobs import Jobs
 from clerestory.server.limits import ServerOptions
 from clerestory.server.programs import Programs
@@ -103,6 +104,30 @@ class Intake:
         if batch.body:
             await self.store(batch)
 
+    def grpc_door(self) -> Door:
+        """Return what takes the same over gRPC; it is not open yet."""
+        keep = {
+            "logs": lambda body: self._keep(otlp.protobuf_batch, body),
+            "traces": lambda body: self._keep(otlp_spans.protobuf_batch, body),
+        }
+        return Door(keep, self._grpc_refusal, self._options.body_bytes_max)
+
+    def _keep(self, batch_of: Callable[[bytes], Batch], body: bytes) -> BaseException | None:
+        """Store a body of OTLP in protobuf, from a thread that waits; return what went wrong."""
+        try:
+            self._check_disk()
+            batch = batch_of(body)
+            self._writer.submit(batch)
+        except ClerestoryError as error:
+            return error
+        return batch.answer.exception()
+
+    def _grpc_refusal(self, error: BaseException) -> Refusal:
+        known = error if isinstance(error, Exception) else RuntimeError(repr(error))
+        status, told, headers = error_of(known)
+        self.refused[str(told["code"])] += 1
+        return Refusal(status, str(told["message"]), int(headers.get("Retry-After", 0)))
+
     async def store(self, batch: Batch) -> Stored:
         """Store a batch and return what became of it.
 
@@ -114,6 +139,15 @@ class Intake:
         return await asyncio.shield(asyncio.wrap_future(batch.answer))
 
     async def _body(self, request: Request) -> bytes:
+        self._check_disk()
+        with self._writer.arriving():
+            return await read_body(
+                request,
+                bytes_max=self._options.body_bytes_max,
+                inflated_bytes_max=self._options.inflated_bytes_max,
+            )
+
+    def _check_disk(self) -> None:
         if self._jobs.disk_full:
             free, least = self._jobs.vitals.disk_free_bytes, self._options.disk_free_bytes_min
             message = (
@@ -121,12 +155,6 @@ class Intake:
                 f"is {least}; free some space or keep fewer days (server.retention_days)"
             )
             raise LimitError(message, code="disk_full", status=503)
-        with self._writer.arriving():
-            return await read_body(
-                request,
-                bytes_max=self._options.body_bytes_max,
-                inflated_bytes_max=self._options.inflated_bytes_max,
-            )
 
     def _refusal(self, error: Exception) -> Response:
         self.refused[str(error_of(error)[1]["code"])] += 1

@@ -19,6 +19,8 @@ class ServerOptions:
         data_dir: Where everything is kept; one server a directory.
         host: Address to listen on.
         port: Port to listen on; 0 takes any free one.
+        xray_address: Where X-Ray's daemon is played, as HOST:PORT; `off`: nowhere.
+        otlp_grpc_address: Where OTLP is taken over gRPC, as HOST:PORT; `off`: nowhere.
         retention_days: Whole days older than this are deleted; 0 keeps all.
         attribute_columns: So many attributes may have a column of their own.
         body_bytes_max: Largest request body as sent.
@@ -34,6 +36,8 @@ class ServerOptions:
     data_dir: Path
     host: str = "127.0.0.1"
     port: int = 4318
+    xray_address: str = "127.0.0.1:2000"
+    otlp_grpc_address: str = "127.0.0.1:4317"
     retention_days: int = 30
     attribute_columns: int = 16
     body_bytes_max: int = 16 * 1024 * 1024

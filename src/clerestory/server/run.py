@@ -22,6 +22,7 @@ from clerestory.model.errors import ConfigurationError
 from clerestory.server.app import House, build_app, build_house
 from clerestory.server.limits import ServerOptions
 from clerestory.server.lock import locked
+from clerestory.server.xray.daemon.address import listen
 
 __all__ = ["ServerOptions", "serve"]
 
@@ -41,22 +42,28 @@ def serve(options: ServerOptions, *, on_ready: Callable[[str], None] | None = No
 
     Raises:
         DataDirectoryInUseError: Another server has the directory.
-        ConfigurationError: The address cannot be listened on.
+        ConfigurationError: An address cannot be listened on.
         StoreError: The store cannot be opened.
     """
     directory = Path(options.data_dir).expanduser().resolve()
-    with locked(directory):
+    must = dict(options.origins).get("xray_address", "default") != "default"
+    with locked(directory), contextlib.ExitStack() as closing:
         listening = _listen(options.host, options.port)
+        closing.callback(listening.close)
         port = listening.getsockname()[1]
+        daemon = listen(options.xray_address, must=must)
+        if daemon is not None:
+            closing.callback(daemon.close)
         options = replace(options, data_dir=directory, port=port)
         house = build_house(options)
-        try:
-            with _address_file(directory, _url(options.host, port)) as url:
-                server = _Server(house, lambda: on_ready(url) if on_ready else None)
-                server.run(sockets=[listening])
-        finally:
-            house.close()
-            listening.close()
+        closing.callback(house.close)
+        grpc_must = dict(options.origins).get("otlp_grpc_address", "default") != "default"
+        house.otlp_grpc.open(options.otlp_grpc_address, must=grpc_must)
+        if daemon is not None:
+            house.xray.receive(daemon)
+        with _address_file(directory, _url(options.host, port)) as url:
+            server = _Server(house, lambda: on_ready(url) if on_ready else None)
+            server.run(sockets=[listening, *([daemon.tcp] if daemon else [])])
     return 0
 
 

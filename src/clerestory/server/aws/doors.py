@@ -21,7 +21,7 @@ from starlette.responses import Response
 
 from clerestory.model.errors import LimitError
 from clerestory.server.aws.catalog.catalog import now_ms
-from clerestory.server.aws.endpoint import Endpoint, stored, told_of
+from clerestory.server.aws.endpoint import Endpoint, answered, stored, told_of
 from clerestory.server.aws.errors import invalid
 from clerestory.server.aws.operations.putting import NEW_MS_MAX, OLD_MS_MAX, batch_of
 from clerestory.server.aws.service import Service
@@ -68,18 +68,21 @@ class Doors:
         return serve
 
     async def _answered(self, request: Request, read: Callable[[bytes], list[Event]]) -> Response:
-        try:
-            group, stream = self._place(request)
-            body = await self._endpoint.body(request)
-            events = await asyncio.to_thread(read, body)
-            told = await self._store(group, stream, events)
-        except Exception as error:  # the request boundary
-            code, status, answer = told_of(error)
-            self._endpoint.refused[code] += 1
-            return Response(msgspec.json.encode(answer), status, media_type="application/json")
+        return await answered(self._taken(request, read), self._refusal)
+
+    async def _taken(self, request: Request, read: Callable[[bytes], list[Event]]) -> Response:
+        group, stream = self._place(request)
+        body = await self._endpoint.body(request)
+        events = await asyncio.to_thread(read, body)
+        told = await self._store(group, stream, events)
         if request.headers.get("content-type", "").startswith("application/x-protobuf"):
             return Response(_partial_protobuf(told), media_type="application/x-protobuf")
         return Response(msgspec.json.encode(told), media_type="application/json")
+
+    def _refusal(self, error: Exception) -> Response:
+        code, status, answer = told_of(error)
+        self._endpoint.refused[code] += 1
+        return Response(msgspec.json.encode(answer), status, media_type="application/json")
 
     def _place(self, request: Request) -> tuple[str, str]:
         given = request.query_params if request.url.path != "/v1/logs" else {}

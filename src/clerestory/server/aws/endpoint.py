@@ -12,6 +12,7 @@ import asyncio
 import logging
 import uuid
 from collections import Counter
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import msgspec
@@ -55,10 +56,9 @@ class Endpoint:
     async def answer(self, request: Request) -> Response:
         """Answer `POST /`."""
         request_id = str(uuid.uuid4())
-        try:
-            return await self._answer(request, request_id)
-        except Exception as error:  # the request boundary
-            return self._refusal(error, request_id)
+        return await answered(
+            self._answer(request, request_id), lambda error: self._refusal(error, request_id)
+        )
 
     async def _answer(self, request: Request, request_id: str) -> Response:
         target = request.headers.get("x-amz-target", "")
@@ -122,6 +122,16 @@ class Endpoint:
         self.refused[code] += 1
         headers = {"x-amzn-RequestId": request_id, "x-amzn-ErrorType": code}
         return Response(msgspec.json.encode(told), status, headers, media_type=MEDIA_TYPE)
+
+
+async def answered(
+    work: Coroutine[Any, Any, Response], refusal: Callable[[Exception], Response]
+) -> Response:
+    """Return what a call answers, or the refusal of the error that it ends with."""
+    try:
+        return await work
+    except Exception as error:  # the request boundary
+        return refusal(error)
 
 
 async def stored(batch: Batch) -> None:

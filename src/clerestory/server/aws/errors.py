@@ -47,11 +47,11 @@ def exists(message: str) -> AwsError:
     return AwsError("ResourceAlreadyExistsException", message)
 
 
-def unsupported(operation: str, parameter: str) -> AwsError:
+def unsupported(operation: str, parameter: str, *, page: str = PAGE) -> AwsError:
     """Return the error of a parameter that this server does not know."""
     return invalid(
         f"{operation} does not support the parameter {parameter} on this server; "
-        f"leave it out ({PAGE} lists what is supported)"
+        f"leave it out ({page} lists what is supported)"
     )
 
 

@@ -16,8 +16,8 @@ in 4 ms and a trace of a thousand in 7; in the order of trace ids it would be 12
 search calls message, level and severity are other names of its columns there. `events` and `links`
 are JSON as it came. `id_hash` and `caller_hash` find the calls between services: `caller_hash` is
 the parent's `id_hash`, or 0 where there is no parent or one of the same service came with the same
-commit. `fresh_mixed` takes lines of which some are spans, `fresh_spans` the spans of the commit
-that is under way.
+commit. `raw` is the document of X-Ray that a span came as, byte for byte. `fresh_mixed` takes lines
+of which some are spans, `fresh_spans` the spans of the commit that is under way.
 
 Invariant: `LOG_COLUMNS` names the columns of `logs` in order, `SPAN_COLUMNS` those of `spans`;
 every insert uses them.
@@ -69,6 +69,7 @@ SPAN_COLUMNS: Final = (
     "dropped",
     "spool",
     "seq",
+    "raw",
     "ingested",
 )
 
@@ -166,7 +167,7 @@ CREATE TABLE fresh_spans (
   parent_span_id String, trace_state String, attrs Map(LowCardinality(String), String),
   resource Map(LowCardinality(String), String), events String, links String,
   peer LowCardinality(String), peer_kind LowCardinality(String), pending UInt8,
-  dropped UInt32, spool LowCardinality(String), seq UInt64,
+  dropped UInt32, spool LowCardinality(String), seq UInt64, raw String,
   ingested DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
 ) ENGINE = Memory
 """
@@ -184,6 +185,7 @@ _ADD_COLUMNS: Final = "ALTER TABLE logs " + ", ".join(
 _ADD_INDEX: Final = (
     "ALTER TABLE logs ADD INDEX IF NOT EXISTS ix_group log_group TYPE set(16) GRANULARITY 1"
 )
+_ADD_RAW: Final = "ALTER TABLE spans ADD COLUMN IF NOT EXISTS raw String CODEC(ZSTD(1))"
 # How much each group has in each minute; 0.002 bytes a record.
 _ADD_COUNTED: Final = (
     "ALTER TABLE logs ADD PROJECTION IF NOT EXISTS counted (SELECT toStartOfMinute(ts), log_group, "
@@ -204,6 +206,7 @@ STATEMENTS: Final = (
     "DROP TABLE IF EXISTS fresh_mixed SYNC",
     "CREATE TABLE fresh_mixed AS fresh",
     _SPANS,
+    _ADD_RAW,
     "DROP TABLE IF EXISTS fresh_spans SYNC",
     _FRESH_SPANS,
 )

@@ -48,6 +48,7 @@ _OWN: Final = (
     "'span.status_message', 'trace_state', 'span.events', 'span.links', 'span.pending', "
     "'span.dropped')"
 )
+_DOCUMENT: Final = "mapContains(told, 'aws.xray.type')"
 
 
 def _said(key: str, told: str = "attrs") -> str:
@@ -93,7 +94,7 @@ def lines_select() -> str:
     return f"""
 SELECT ts, duration_ns, name, service, logger, kind, status, status_message, trace_id, span_id,
   parent_span_id, trace_state, attrs, resource, events, links, {_PEER} AS peer,
-  peer_kind, pending, dropped, spool, seq
+  peer_kind, pending, dropped, spool, seq, raw
 FROM (
   SELECT ts, ifNull(toUInt64OrNull({_own("duration_ns")}), 0) AS duration_ns, message AS name,
     service, logger,
@@ -102,12 +103,13 @@ FROM (
     {_own("span.status_message")} AS status_message, trace_id, span_id,
     lower({_own("parent_span_id")}) AS parent_span_id, {_own("trace_state")} AS trace_state,
     {_list_of("span.events")} AS events, {_list_of("span.links")} AS links,
-    mapFilter((k, v) -> k NOT IN {_OWN}, told) AS attrs, {_PEER_KEY},
+    mapFilter((k, v) -> k NOT IN {_OWN} AND NOT (k = 'span.raw' AND {_DOCUMENT}), told) AS attrs,
+    {_PEER_KEY},
     resource, told['span.pending'] = 'true' AS pending,
     arraySum(arrayMap(p -> toUInt32OrZero(p.2), JSONExtractKeysAndValuesRaw(told['span.dropped'])))
-      AS dropped, spool, seq
+      AS dropped, spool, seq, if({_DOCUMENT}, {_own("span.raw")}, '') AS raw
   FROM (
-    SELECT * EXCEPT attrs, attrs AS told FROM fresh_mixed WHERE {IS_SPAN}
+    SELECT * EXCEPT (attrs, raw), attrs AS told FROM fresh_mixed WHERE {IS_SPAN}
   )
 )"""
 
@@ -226,7 +228,7 @@ def otlp_select(path: str, proto: str) -> str:
     return f"""
 SELECT ts, duration_ns, name, service, logger, kind, status, status_message, trace_id, span_id,
   parent_span_id, trace_state, attrs, resource, events, links, {_PEER} AS peer,
-  peer_kind, pending, dropped, spool, seq
+  peer_kind, pending, dropped, spool, seq, '' AS raw
 FROM (
   SELECT
     fromUnixTimestamp64Nano(toInt64(multiIf(

@@ -13,20 +13,22 @@ from typing import Any, Final
 from clerestory.model.errors import QueryError
 from clerestory.server.api.logs import Scope, number_of, step_ms
 from clerestory.server.store.embedded import Connection, Parameter
-from clerestory.server.traces.scope import RANGE, current, scope_of
+from clerestory.server.traces.scope import RANGE, MembersOf, current, scope_of
 
 BUCKETS_MAX: Final = 500
 FINENESS_MAX: Final = 8
 _FAILED: Final = f"trace_id IN (SELECT trace_id FROM spans WHERE {RANGE} AND status = 'error')"
 
 
-def heat_map(connection: Connection, params: Mapping[str, str]) -> dict[str, Any]:
+def heat_map(
+    connection: Connection, params: Mapping[str, str], members_of: MembersOf | None = None
+) -> dict[str, Any]:
     """Answer `/api/v1/traces/histogram`.
 
     Of traces (the default) the root spans are counted, with an error where any span of the trace
     has one; with `of=spans` every span that matches.
     """
-    scope = scope_of(params)
+    scope = scope_of(params, connection, members_of)
     count = number_of(params, "buckets", 120, most=BUCKETS_MAX)
     fineness = number_of(params, "per_doubling", 1, most=FINENESS_MAX)
     from_ms, to_ms = scope.from_ns // 1_000_000, -(-scope.to_ns // 1_000_000)
@@ -70,7 +72,7 @@ def _where(connection: Connection, scope: Scope, params: Mapping[str, str]) -> t
     if of == "spans":
         return matching, "status = 'error'"
     roots = f"{RANGE} AND NOT pending AND parent_span_id = ''"
-    if params.get("q", "").strip():
+    if scope.condition.sql != "1":
         live = current(connection, scope)
         roots += f" AND trace_id IN (SELECT trace_id FROM spans WHERE {scope.where} AND {live})"
     return roots, _FAILED

@@ -2,8 +2,9 @@
 
     request -> query -> [scope] -> search, heat, services -> store
 
-The search language is that of logs. On spans `name`, `kind`, `status`, `parent`, `peer`,
-`duration`, `root`, `pending` and `error` are the span's own; `message` is its name.
+The search language is that of logs, and `group` names a group of X-Ray. On spans `name`, `kind`,
+`status`, `parent`, `peer`, `duration`, `root`, `pending` and `error` are the span's own; `message`
+is its name.
 
 Invariant: a pending span counts only while its finished one is not stored.
 """
@@ -11,7 +12,7 @@ Invariant: a pending span counts only while its finished one is not stored.
 # ruff: noqa: S608 - SQL is made of our own words; what was typed travels as parameters
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from clerestory.model.errors import QueryError
@@ -26,6 +27,8 @@ RANGE: Final = (
     "ts >= fromUnixTimestamp64Nano({from_ns:Int64}, 'UTC') "
     "AND ts < fromUnixTimestamp64Nano({to_ns:Int64}, 'UTC')"
 )
+# Returns the ids of a group's traces: group, first and last nanosecond.
+MembersOf = Callable[[Connection, str, int, int], list[str]]
 _COLUMNS: Final = {"name": "name", "peer": "peer"}
 _LOWER_COLUMNS: Final = {
     "kind": "kind",
@@ -44,14 +47,34 @@ _FLAGS: Final = {"root": "parent_span_id = ''", "pending": "pending", "error": "
 _ORDERS: Final = frozenset({">", ">=", "<", "<="})
 
 
-def scope_of(params: Mapping[str, str]) -> Scope:
+def scope_of(
+    params: Mapping[str, str],
+    connection: Connection | None = None,
+    members_of: MembersOf | None = None,
+) -> Scope:
     """Return the range and the search of a request.
+
+    Args:
+        params: Of the request.
+        connection: To the store, for `members_of`.
+        members_of: Finds the traces of a group.
 
     Raises:
         QueryError: The search or a time is malformed.
+        LimitError: There is no such group (`not_found`, 404).
     """
     condition = condition_of(parse(params.get("q", "")), _own)
     first, last = range_of(params.get("from", ""), params.get("to", ""), now_ns=time.time_ns())
+    group = params.get("group", "")
+    if group and connection is not None and members_of is not None:
+        ids = members_of(connection, group, first, last)
+        # in hexadecimal, so that no id can end the list
+        listed = ",".join(f"'{one.encode().hex()}'" for one in ids)
+        condition.parameters["members"] = f"[{listed}]"
+        condition.sql = (
+            f"({condition.sql}) AND "
+            "trace_id IN (SELECT unhex(arrayJoin({members:Array(String)})))"
+        )
     return Scope(first, last, condition)
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from clerestory.model.errors import QueryError
 from clerestory.server.api.logs import Scope, number_of
 from clerestory.server.store.embedded import Connection, Parameter
-from clerestory.server.traces.scope import RANGE, current, scope_of
+from clerestory.server.traces.scope import RANGE, MembersOf, current, scope_of
 
 LIMIT_MAX: Final = 500
 FEW: Final = 20
@@ -35,10 +35,12 @@ class _Found:
     failed_first: bool
 
 
-def search(connection: Connection, params: Mapping[str, str]) -> dict[str, Any]:
+def search(
+    connection: Connection, params: Mapping[str, str], members_of: MembersOf | None = None
+) -> dict[str, Any]:
     """Answer `/api/v1/traces`."""
     started = time.monotonic()
-    scope = scope_of(params)
+    scope = scope_of(params, connection, members_of)
     limit = number_of(params, "limit", 50, most=LIMIT_MAX)
     sort = params.get("sort", "newest")
     if sort not in ("newest", "errors", "slowest"):
@@ -133,7 +135,7 @@ def _summaries(connection: Connection, found: list[_Found]) -> list[dict[str, An
         "count(), countIf(status = 'error'), countIf(pending), "
         "sumMap([toString(service)], [toUInt64(1)], [toUInt64(status = 'error')]) "
         f"FROM (SELECT * FROM spans WHERE {RANGE} AND trace_id IN ({ids}) "
-        "ORDER BY pending, ingested DESC LIMIT 1 BY trace_id, span_id) GROUP BY trace_id",
+        "ORDER BY pending, ingested DESC, seq DESC LIMIT 1 BY trace_id, span_id) GROUP BY trace_id",
         parameters,
     )
     by_id = {row[0]: row for row in rows}

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from clerestory.server.api.logs import Scope
 from clerestory.server.store.embedded import Connection, Parameter
-from clerestory.server.traces.scope import RANGE, scope_of
+from clerestory.server.traces.scope import RANGE, MembersOf, scope_of
 
 EDGES_MAX: Final = 2000
 PARENT_BEFORE_NS: Final = 3600 * 10**9  # how long a caller may have waited before it called
@@ -34,16 +34,18 @@ _PARENTS: Final = (
 _SETTINGS: Final = " SETTINGS join_algorithm = 'parallel_hash'"
 
 
-def service_map(connection: Connection, params: Mapping[str, str]) -> dict[str, Any]:
+def service_map(
+    connection: Connection, params: Mapping[str, str], members_of: MembersOf | None = None
+) -> dict[str, Any]:
     """Answer `/api/v1/services/map`."""
     started = time.monotonic()
-    scope = scope_of(params)
+    scope = scope_of(params, connection, members_of)
     parameters: dict[str, Parameter] = {
         **scope.parameters,
         "parents_from": max(0, scope.from_ns - PARENT_BEFORE_NS),
         "parents_to": scope.to_ns + CLOCKS_NS,
     }
-    finished = f"{RANGE} AND NOT pending{_of_matching(scope, params)}"
+    finished = f"{RANGE} AND NOT pending{_of_matching(scope)}"
     edges = _calls(connection, finished, parameters) + _peers(connection, finished, parameters)
     edges.sort(key=lambda edge: (-edge["calls"], edge["caller"], edge["callee"]))
     return {
@@ -56,8 +58,8 @@ def service_map(connection: Connection, params: Mapping[str, str]) -> dict[str, 
     }
 
 
-def _of_matching(scope: Scope, params: Mapping[str, str]) -> str:
-    if not params.get("q", "").strip():
+def _of_matching(scope: Scope) -> str:
+    if scope.condition.sql == "1":
         return ""
     return f" AND trace_id IN (SELECT trace_id FROM spans WHERE {scope.where})"
 

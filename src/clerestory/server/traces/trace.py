@@ -34,14 +34,23 @@ _SPAN_SQL: Final = (
 _decode = msgspec.json.Decoder(list[dict[str, Any]]).decode
 
 
+def known_id(trace_id: str) -> str:
+    """Return a trace id as it is stored; X-Ray's form of it is understood, too.
+
+    >>> known_id("1-0af76519-16CD43dd8448eb211c80319c")
+    '0af7651916cd43dd8448eb211c80319c'
+    """
+    found = _XRAY_ID.fullmatch(trace_id.lower())
+    return found[1] + found[2] if found else trace_id.lower()
+
+
 def one_trace(connection: Connection, trace_id: str, params: Mapping[str, str]) -> dict[str, Any]:
     """Answer `/api/v1/traces/{trace_id}`; X-Ray's form of the id is understood, too.
 
     Raises:
         LimitError: Neither a span nor a record has this id (`not_found`, 404).
     """
-    found = _XRAY_ID.fullmatch(trace_id.lower())
-    known = found[1] + found[2] if found else trace_id.lower()
+    known = known_id(trace_id)
     limit = number_of(params, "limit", 2000, most=SPANS_MAX)
     logs_limit = number_of(params, "logs", 1000, most=LOGS_MAX)
     rows = connection.rows(

@@ -2,7 +2,7 @@
 
     endpoint -> [shapes] -> operations
 
-The model is `logs.json`, written from botocore by tools/aws_tables.py.
+The models are `logs.json` and `xray.json`, written from botocore by tools/aws_tables.py.
 
 Invariant: what reaches an operation has the types and keeps the limits that the model states.
 """
@@ -15,16 +15,11 @@ from typing import Any, Final
 
 import msgspec
 
-from clerestory.server.aws.errors import AwsError, invalid, unsupported
+from clerestory.server.aws.errors import PAGE, AwsError, invalid, unsupported
 
-TABLES: Final[dict[str, Any]] = msgspec.json.decode(
-    Path(__file__).with_name("logs.json").read_bytes()
-)
-TARGET: Final = f"{TABLES['target']}."
 NAME_TOO_LONG: Final = (
     "Invalid LogGroup or LogStream, both must have length less than or equal to 512."
 )
-_SHAPES: Final[dict[str, dict[str, Any]]] = TABLES["shapes"]
 _SHOWN_CHARACTERS_MAX: Final = 2048
 _SPACES: Final = "\\u0020\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
 _KINDS: Final[dict[str, tuple[type, ...]]] = {
@@ -32,6 +27,7 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "integer": (int,),
     "long": (int,),
     "double": (int, float),
+    "timestamp": (int, float),
     "boolean": (bool,),
     "list": (list,),
     "map": (dict,),
@@ -47,68 +43,93 @@ _JSON_NAMES: Final = {
 }
 
 
-def check(operation: str, given: Any) -> dict[str, Any]:
-    """Return the members of a request that are not null.
+class Model:
+    """What a service's model says of its operations and of what they take.
 
-    Raises:
-        AwsError: A member has the wrong type, breaks a limit or is not known here.
+    Attributes:
+        tables: The file's content.
     """
-    if not isinstance(given, dict):
-        raise _wrong_type(given, "structure")
-    shape = _SHAPES[TABLES["operations"][operation]["input"]]
-    for name in given:
-        if name not in shape.get("members", {}):
-            raise unsupported(operation, name[:100])
-    # what is wrong with an entity does not keep its events out: the answer tells it
-    asked = {name: value for name, value in given.items() if name != "entity"}
-    found = list(_broken(shape, asked, ""))
-    if found:
-        if any(one.startswith(NAME_TOO_LONG) for one in found):
-            raise invalid(NAME_TOO_LONG)
-        many = "s" if len(found) > 1 else ""
-        raise invalid(f"{len(found)} validation error{many} detected: {'; '.join(found)}")
-    return {name: value for name, value in given.items() if value is not None}
 
+    def __init__(self, file: str, *, page: str = PAGE, strict: bool = False) -> None:
+        """Read the tables of a file.
 
-def fits(name: str, value: Any) -> bool:
-    """Return whether a value keeps the rules of a shape."""
-    try:
-        return not any(_broken(_SHAPES[name], value, name))
-    except AwsError:
-        return False
+        Args:
+            file: Its name; it stands beside this one.
+            page: What errors point to.
+            strict: Refuse members that the model does not know inside of others, too.
+        """
+        content = Path(__file__).with_name(file).read_bytes()
+        self.tables: dict[str, Any] = msgspec.json.decode(content)
+        self._shapes: dict[str, dict[str, Any]] = self.tables["shapes"]
+        self._page = page
+        self._strict = strict
 
+    def check(self, operation: str, given: Any) -> dict[str, Any]:
+        """Return the members of a request that are not null.
 
-def _broken(shape: dict[str, Any], value: Any, path: str) -> Iterator[str]:
-    """Yield what a value breaks, in AWS's words."""
-    kind = shape["type"]
-    if not _is(value, _KINDS[kind]):
-        raise _wrong_type(value, kind)
-    yield from _out_of_limits(shape, value, path)
-    if kind == "structure":
-        yield from _broken_members(shape, value, path)
-    elif kind == "list":
-        part = _SHAPES[shape["member"]]
-        for number, one in enumerate(value, 1):
-            yield from _broken(part, one, f"{path}.{number}.member")
-    elif kind == "map":
-        for key, one in value.items():
-            yield from _out_of_limits(_SHAPES[shape["key"]], key, f"{path}.{key[:40]}.key")
-            yield from _broken(_SHAPES[shape["value"]], one, f"{path}.{key[:40]}.member")
+        Raises:
+            AwsError: A member has the wrong type, breaks a limit or is not known here.
+        """
+        if not isinstance(given, dict):
+            raise _wrong_type(given, "structure")
+        shape = self._shapes[self.tables["operations"][operation]["input"]]
+        for name in given:
+            if name not in shape.get("members", {}):
+                raise unsupported(operation, name[:100], page=self._page)
+        # what is wrong with an entity does not keep its events out: the answer tells it
+        asked = {name: value for name, value in given.items() if name != "entity"}
+        found = list(self._broken(shape, asked, ""))
+        if found:
+            if any(one.startswith(NAME_TOO_LONG) for one in found):
+                raise invalid(NAME_TOO_LONG)
+            many = "s" if len(found) > 1 else ""
+            raise invalid(f"{len(found)} validation error{many} detected: {'; '.join(found)}")
+        return {name: value for name, value in given.items() if value is not None}
+
+    def fits(self, name: str, value: Any) -> bool:
+        """Return whether a value keeps the rules of a shape."""
+        try:
+            return not any(self._broken(self._shapes[name], value, name))
+        except AwsError:
+            return False
+
+    def _broken(self, shape: dict[str, Any], value: Any, path: str) -> Iterator[str]:
+        """Yield what a value breaks, in AWS's words."""
+        kind = shape["type"]
+        if not _is(value, _KINDS[kind]):
+            raise _wrong_type(value, kind)
+        yield from _out_of_limits(shape, value, path)
+        if kind == "structure":
+            yield from self._broken_members(shape, value, path)
+        elif kind == "list":
+            part = self._shapes[shape["member"]]
+            for number, one in enumerate(value, 1):
+                yield from self._broken(part, one, f"{path}.{number}.member")
+        elif kind == "map":
+            key_shape, value_shape = self._shapes[shape["key"]], self._shapes[shape["value"]]
+            for key, one in value.items():
+                yield from _out_of_limits(key_shape, key, f"{path}.{key[:40]}.key")
+                yield from self._broken(value_shape, one, f"{path}.{key[:40]}.member")
+
+    def _broken_members(
+        self, shape: dict[str, Any], value: dict[str, Any], path: str
+    ) -> Iterator[str]:
+        before = f"{path}." if path else ""
+        for name in shape.get("required", ()):
+            if value.get(name) is None:
+                at = f"{before}{name}"
+                yield f"Value null at '{at}' failed to satisfy constraint: Member must not be null"
+        members = shape.get("members", {})
+        if self._strict:
+            unknown = (name for name in value if name not in members)
+            yield from (f"'{before}{name[:100]}' is no member that is known" for name in unknown)
+        for name, part in members.items():
+            if value.get(name) is not None:
+                yield from self._broken(self._shapes[part], value[name], f"{before}{name}")
 
 
 def _is(value: Any, wanted: tuple[type, ...]) -> bool:
     return isinstance(value, wanted) and (not isinstance(value, bool) or bool in wanted)
-
-
-def _broken_members(shape: dict[str, Any], value: dict[str, Any], path: str) -> Iterator[str]:
-    before = f"{path}." if path else ""
-    for name in shape.get("required", ()):
-        if value.get(name) is None:
-            at = f"{before}{name}"
-            yield f"Value null at '{at}' failed to satisfy constraint: Member must not be null"
-    for name, part in shape.get("members", {}).items():
-        if value.get(name) is not None:
-            yield from _broken(_SHAPES[part], value[name], f"{before}{name}")
 
 
 def _out_of_limits(shape: dict[str, Any], value: Any, path: str) -> Iterator[str]:
@@ -149,3 +170,10 @@ def _pattern(text: str) -> re.Pattern[str]:
 def _wrong_type(value: Any, kind: str) -> AwsError:
     got = "null" if value is None else _JSON_NAMES.get(type(value), "value")
     return AwsError("SerializationException", f"{got} can not be converted to a {kind}")
+
+
+LOGS: Final = Model("logs.json")
+TABLES: Final = LOGS.tables
+TARGET: Final = f"{TABLES['target']}."
+check: Final = LOGS.check
+fits: Final = LOGS.fits

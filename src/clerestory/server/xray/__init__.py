@@ -1,0 +1,1 @@
+"""The X-Ray API and the X-Ray daemon's protocol."""

@@ -1,0 +1,1 @@
+"""Filter expressions: read, and asked of traces."""

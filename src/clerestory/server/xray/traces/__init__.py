@@ -1,0 +1,1 @@
+"""Traces as X-Ray sees them: segments, nodes, summaries, graphs."""

@@ -1,0 +1,1 @@
+"""X-Ray's segment documents, and what they are as spans."""
