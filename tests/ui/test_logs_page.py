@@ -139,9 +139,13 @@ def test_the_whole_way_goes_without_a_mouse(page: Page, server: ServerProcess) -
     page.keyboard.press("E")
     page.keyboard.press("Enter")
     page.wait_for_selector(".panel .state.lv-error")
+    opened = params(page)["sel"]
     page.keyboard.press("t")
-    wait_for(lambda: params(page).get("q", "").startswith("trace:"), "the trace's records")
-    wait_for(lambda: matched(page) == 5, "five records of one trace")
+    page.wait_for_selector(".span-line.marked")
+    assert page.locator(".span-line").count() == 5
+    page.keyboard.press("t")
+    page.wait_for_selector(".panel .state.lv-error")
+    assert params(page)["sel"] == opened
     page.keyboard.press("Escape")
     wait_for(lambda: page.locator(".panel").count() == 0, "the panel closes")
     page.keyboard.press("d")

@@ -108,9 +108,9 @@ export async function askFields(from: string, to: string): Promise<{ name: strin
   return (await ask<{ fields: { name: string; count: number }[] }>(apiUrl("fields", { from, to }))).fields;
 }
 
-export async function askSuggestions(params: Params, signal: AbortSignal): Promise<Suggestion[]> {
+export async function askSuggestions(params: Params, signal: AbortSignal, ofSpans = false): Promise<Suggestion[]> {
   const answer = await ask<Suggestion[] | { values?: Suggestion[]; suggestions?: Suggestion[] }>(
-    apiUrl("suggest", params), { signal });
+    apiUrl(ofSpans ? "traces/suggest" : "suggest", params), { signal });
   return Array.isArray(answer) ? answer : (answer.suggestions ?? answer.values ?? []);
 }
 

@@ -63,6 +63,7 @@ export interface Status {
   started_ms: number;
   now_ms: number;
   total_records: number;
+  total_spans: number;
   records_per_s: number | null;
   /** Unknown until something has arrived. */
   lag_s: number | null;

@@ -1,54 +1,58 @@
 /* The frame around every page, and which page the path means. */
 
-import { signal, useSignal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 
-import { go, path } from "../address/address.ts";
+import { go, param, path } from "../address/address.ts";
 import { status } from "../api/health.ts";
 import { Health } from "../pages/Health.tsx";
 import { Logs } from "../pages/Logs.tsx";
-import type { Query } from "../pages/Query.tsx";
 import { Settings } from "../pages/Settings.tsx";
 import { Welcome } from "../pages/Welcome.tsx";
 import { Help } from "../dialogs/Help.tsx";
 import { listenToKeys } from "./keys.ts";
 import { Palette } from "../dialogs/Palette.tsx";
+import { Later } from "./Later.tsx";
 import { Rail } from "./Rail.tsx";
 
 type Overlay = "" | "help" | "palette";
 
-const TITLES: Record<string, string> = { "/logs": "Logs", "/query": "Query", "/system": "Health", "/settings": "Settings", "/welcome": "Start" };
+const TITLES: Record<string, string> = {
+  "/logs": "Logs", "/traces": "Traces", "/map": "Map", "/query": "Query", "/sampling": "Sampling", "/system": "Health",
+  "/settings": "Settings", "/welcome": "Start",
+};
+/* Pages in chunks of their own: who only reads logs never fetches them. */
+const CHUNKS: Record<string, () => Promise<(props: { onHelp: () => void }) => JSX.Element>> = {
+  "/query": async () => (await import("../pages/Query.tsx")).Query,
+  "/traces": async () => (await import("../pages/Traces.tsx")).Traces,
+  "/traces/": async () => (await import("../pages/Trace.tsx")).TracePage,
+  "/map": async () => (await import("../pages/ServiceMap.tsx")).ServiceMapPage,
+  "/sampling": async () => (await import("../pages/Sampling.tsx")).Sampling,
+};
 
 function Page({ onHelp }: { onHelp: () => void }) {
   const here = path.value;
   if (here === "/logs") return <Logs onHelp={onHelp} />;
-  if (here === "/query") return <LazyQuery onHelp={onHelp} />;
+  const chunk = here.startsWith("/traces/") ? "/traces/" : here;
+  const load = CHUNKS[chunk];
+  if (load) return <Later key={chunk} name={chunk} load={load} onHelp={onHelp} />;
   if (here === "/system") return <Health onHelp={onHelp} />;
   if (here === "/settings") return <Settings onHelp={onHelp} />;
   if (here === "/welcome") return <Welcome onHelp={onHelp} />;
   if (here === "/") return <Home onHelp={onHelp} />;
   const one = /^\/logs\/(.+)$/.exec(here);
+  const trace = /^\/trace\/(.+)$/.exec(here);
+  if (trace) return <Forward to={`/traces/${trace[1]}?span=${encodeURIComponent(param("span"))}`} />;
   return one ? <Forward to={`/logs?sel=${one[1]}`} /> : <Forward to="/" />;
 }
 
-const queryPage = signal<{ Query: typeof Query } | null>(null);
-const queryFailure = signal("");
-
-/* The query page and its editor are a chunk of their own: who only reads logs never fetches it. */
-function LazyQuery({ onHelp }: { onHelp: () => void }) {
-  useEffect(() => {
-    if (queryPage.peek()) return;
-    import("../pages/Query.tsx").then((found) => { queryPage.value = found; })
-      .catch(() => { queryFailure.value = "The query page could not be fetched from the server; load it again."; });
-  }, []);
-  if (queryPage.value) return <queryPage.value.Query onHelp={onHelp} />;
-  return <main class="app plain"><p class="note lv-error" role="alert" hidden={queryFailure.value === ""}>{queryFailure.value}</p></main>;
-}
-
-/* The start page while nothing is stored, the records as soon as there are some. */
+/* The start page while nothing is stored, the records or the traces as soon as there are some. */
 function Home({ onHelp }: { onHelp: () => void }) {
   if (!status.value) return null;
-  return status.value.total_records > 0 ? <Forward to="/logs?live=1" /> : <Welcome onHelp={onHelp} />;
+  const { total_records: records, total_spans: spans } = status.value;
+  if (records > 0) return <Forward to="/logs?live=1" />;
+  return spans > 0 ? <Forward to="/traces" /> : <Welcome onHelp={onHelp} />;
 }
 
 function Forward({ to }: { to: string }) {
@@ -63,7 +67,7 @@ export function App() {
     palette: () => { overlay.value = "palette"; },
   }), []);
   const close = () => { overlay.value = ""; };
-  document.title = `${TITLES[path.value] ?? "Start"} · clerestory`;
+  document.title = `${TITLES[path.value] ?? (path.value.startsWith("/traces/") ? "Trace" : "Start")} · clerestory`;
   return (
     <>
       <Rail />

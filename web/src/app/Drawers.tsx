@@ -17,11 +17,13 @@ const BUTTONS: { drawer: Drawer; icon: IconName; name: string }[] = [
 
 interface Props {
   drawer: Signal<Drawer>;
-  /** What the page calls its left side. */
+  /** What the page calls its left side; "" where it has none. */
   side?: string;
+  /** Whether the page is about a range of time. */
+  withTime?: boolean;
 }
 
-export function Drawers({ drawer, side = "Facets" }: Props) {
+export function Drawers({ drawer, side = "Facets", withTime = true }: Props) {
   useEffect(() => {
     document.documentElement.dataset.drawer = drawer.value;
     const close = (event: KeyboardEvent) => {
@@ -36,7 +38,7 @@ export function Drawers({ drawer, side = "Facets" }: Props) {
   const choices = choiceCount();
   return (
     <nav class="drawers" aria-label="Drawers">
-      {BUTTONS.map(({ drawer: name, icon, name: text }) => (
+      {BUTTONS.filter((one) => (one.drawer !== "facets" || side !== "") && (one.drawer !== "time" || withTime)).map(({ drawer: name, icon, name: text }) => (
         <button key={name} aria-expanded={drawer.value === name}
           onClick={() => { drawer.value = drawer.value === name ? "" : name; }}>
           <Icon name={icon} />{name === "facets" ? side : text}

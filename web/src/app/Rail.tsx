@@ -5,6 +5,8 @@ import { Icon, type IconName } from "../parts/Icon.tsx";
 
 const PAGES: { to: string; path: string; icon: IconName; name: string }[] = [
   { to: "/logs?live=1", path: "/logs", icon: "logs", name: "Logs" },
+  { to: "/traces", path: "/traces", icon: "traces", name: "Traces" },
+  { to: "/map", path: "/map", icon: "map", name: "Map" },
   { to: "/query", path: "/query", icon: "query", name: "Query" },
   { to: "/welcome", path: "/welcome", icon: "home", name: "Start" },
 ];
@@ -24,7 +26,7 @@ function Mark() {
 }
 
 function Entry({ page }: { page: (typeof PAGES)[number] }) {
-  const isHere = path.value === page.path;
+  const isHere = path.value === page.path || path.value.startsWith(`${page.path}/`);
   return (
     <a href={`.${page.to}`} data-page={page.to} aria-current={isHere ? "page" : undefined}>
       <Icon name={page.icon} />{page.name}

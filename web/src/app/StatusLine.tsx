@@ -42,7 +42,7 @@ function Condition() {
   return (
     <>
       {lost === 0
-        ? <span class="state lv-ok"><Glyph name="ok" /><b>{now.total_records > 0 ? "Everything stored" : "Ready"}</b></span>
+        ? <span class="state lv-ok"><Glyph name="ok" /><b>{now.total_records + now.total_spans > 0 ? "Everything stored" : "Ready"}</b></span>
         : <span class="state lv-warn"><Glyph name="warn" />{countText(lost)} not stored</span>}
       <span>lag <b>{figure(now.lag_s)}</b> s</span>
       <span><b>{figure(now.records_per_s)}</b> records/s</span>

@@ -2,6 +2,8 @@
 
 import { go, isDescending, selected, setParams, view } from "../address/address.ts";
 import { close, opened, recordJson } from "../panel/Panel.tsx";
+import { openTraceOf } from "../traces/places.ts";
+import type { Row } from "../api/types.ts";
 import { copy, say } from "../parts/clipboard.ts";
 import { levelLook } from "../parts/level.ts";
 import { loadEnd, loadStart, ring } from "../records/feed.ts";
@@ -21,7 +23,8 @@ document.addEventListener("pointerover", (event) => {
   pointed = (event.target as Element).closest?.("[data-field]") ?? null;
 });
 
-function choosePointed(choice: "only" | "not"): void {
+/** Keep only, or leave out, what has the pointed value. */
+export function choosePointed(choice: "only" | "not"): void {
   const element = document.activeElement?.closest("[data-field]") ?? pointed;
   const field = element?.getAttribute("data-field");
   if (!element || !field) say("point at a value first");
@@ -43,10 +46,9 @@ function here(): Item | undefined {
   return ring.items[ring.indexOf(cursor.peek() || selected.peek())];
 }
 
-function openTrace(): void {
+function withTrace(act: (record: Row) => void): void {
   const item = opened.peek() ?? here();
-  const id = item && !isGap(item) ? item.trace_id : "";
-  if (id) showTrace(id);
+  if (item && !isGap(item) && item.trace_id) act(item);
   else say("this record has no trace");
 }
 
@@ -92,7 +94,8 @@ export const commands: Command[] = [
   { key: "E", name: "Previous error", run: () => seek(-1, 40, 99, "error") },
   { key: "w", name: "Next warning", run: () => seek(1, 30, 40, "warning") },
   { key: "W", name: "Previous warning", run: () => seek(-1, 30, 40, "warning") },
-  { key: "t", name: "All records of the trace", run: openTrace },
+  { key: "t", name: "Open its trace", run: () => withTrace(openTraceOf) },
+  { key: "", name: "All records of its trace", run: () => withTrace((record) => showTrace(record.trace_id)) },
   { key: "f", name: "Only this value", run: () => choosePointed("only") },
   { key: "x", name: "Not this value", run: () => choosePointed("not") },
   { key: "[", name: "Earlier", run: () => shiftWindow(-1) },
@@ -105,7 +108,10 @@ export const commands: Command[] = [
   { key: "", name: "List or JSON", run: () => setParams({ view: view.peek() === "json" ? "" : "json" }, true) },
   { key: "", name: "Turn the order around", run: toggleSort },
   { key: "g l", name: "Go to Logs", run: () => go("/logs?live=1") },
+  { key: "g t", name: "Go to Traces", run: () => go("/traces") },
+  { key: "g m", name: "Go to Map", run: () => go("/map") },
   { key: "g q", name: "Go to Query", run: () => go("/query") },
+  { key: "", name: "Go to Sampling", run: () => go("/sampling") },
   { key: "", name: "Go to Health", run: () => go("/system") },
   { key: "", name: "Go to Settings", run: () => go("/settings") },
   { key: "", name: "Go to Start", run: () => go("/welcome") },

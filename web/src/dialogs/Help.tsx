@@ -7,7 +7,7 @@ const GROUPS: [string, [string, string][]][] = [
   ["Records", [
     ["j k", "next, previous"], ["Enter", "open the record"], ["Esc", "close the record"],
     ["g", "first"], ["G", "last"], ["e E", "next, previous error"], ["w W", "next, previous warning"],
-    ["t", "all records of its trace"], ["c", "copy the record as JSON"],
+    ["t", "open its trace"], ["c", "copy the record as JSON"],
   ]],
   ["Search and time", [
     ["/", "search"], ["f x", "only, not the value under the pointer or focus"],
@@ -17,8 +17,13 @@ const GROUPS: [string, [string, string][]][] = [
     ["Ctrl Enter", "run"], ["Esc", "stop, close the row"], ["Ctrl Space", "complete"], ["Tab", "take a completion or a suggestion"],
     ["/", "write the query"], ["s", "save"], ["j k", "next, previous row"], ["Enter", "open the row"],
   ]],
+  ["Traces", [
+    ["j k", "next, previous trace or span"], ["← →", "fold, unfold"], ["Enter", "open"], ["Esc", "close, back to the list"],
+    ["t", "from a log to its trace, and back"], ["l", "to the logs"], ["z", "zoom to the span"], ["p", "critical path"],
+    ["e E", "next, previous error"], ["c", "copy the span as JSON"],
+  ]],
   ["Page", [
-    ["Ctrl K", "commands"], ["y", "copy link"], ["d", "day, night"], ["g l", "logs"], ["g q", "query"], ["?", "this list"],
+    ["Ctrl K", "commands"], ["y", "copy link"], ["d", "day, night"], ["g l", "logs"], ["g t", "traces"], ["g m", "map"], ["g q", "query"], ["?", "this list"],
   ]],
 ];
 

@@ -106,6 +106,7 @@ function Server() {
     ["Version", now.version],
     ["Started", `${fullTime(`${now.started_ms}000000`).slice(0, 19)}, ${lengthText(now.now_ms - now.started_ms)} ago`],
     ["Records", countText(now.total_records)],
+    ["Spans", countText(now.total_spans)],
     ["Arriving", `${now.records_per_s?.toFixed(1) ?? "unknown"} a second, ${now.lag_s?.toFixed(1) ?? "unknown"} s behind`],
     ["Store", `${sizeText(now.store_bytes)} in ${now.data_dir}, ${sizeText(now.disk_free_bytes)} free`],
     ["Kept for", `${now.retention_days} days`],

@@ -27,13 +27,15 @@ function openLogs(): void {
 /* The socket is quick; asking once a second is what still works when there is no socket. */
 function useFirstRecord(): void {
   useEffect(() => {
-    const atStart = status.peek()?.total_records ?? null;
+    const atStart = status.peek();
     const tail = new Tail((frame) => { if (frame.rows.length > 0) openLogs(); }, () => undefined);
     tail.start("");
     const timer = setInterval(async () => {
       await askHealth();
-      const total = status.peek()?.total_records ?? 0;
-      if (atStart !== null && total > atStart) openLogs();
+      const now = status.peek();
+      if (!atStart || !now) return;
+      if (now.total_records > atStart.total_records) openLogs();
+      else if (now.total_spans > atStart.total_spans) go("/traces");
     }, ASK_MS);
     return () => {
       clearInterval(timer);

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 
 import { path as page } from "../address/address.ts";
+import { copy } from "../parts/clipboard.ts";
 import { oneLine, valueText } from "../parts/text.ts";
 import { toggleColumn } from "../records/TableHead.tsx";
 import { chooseValue } from "../search/apply.ts";
@@ -88,16 +89,17 @@ function Line({ node, isOpen, isUnder, onEnter, onTurn }: LineProps) {
       <span class="key2" title={oneLine(path, 300)}>{oneLine(name, 200)}</span>
       {isBranch && isOpen ? <span class="sum">{Array.isArray(value) ? `[${value.length}]` : `{${Object.keys(value as object).length}}`}</span>
         : <Leaf value={value} />}
-      {isUnder && !isBranch && <Actions path={path} text={text} />}
+      {isUnder && !isBranch && <Actions path={path} name={oneLine(name, 40)} text={text} />}
     </div>
   );
 }
 
-function Actions({ path, text }: { path: string; text: string }) {
+function Actions({ path, name, text }: { path: string; name: string; text: string }) {
   return (
     <span class="acts">
       <button aria-label={`Only ${path} with this value`} onClick={() => chooseValue(path, text, "only")}>=</button>
       <button aria-label={`Not ${path} with this value`} onClick={() => chooseValue(path, text, "not")}>≠</button>
+      <button aria-label={`Copy ${path}`} onClick={() => void copy(text, name)}>copy</button>
       {page.value === "/logs" && <button aria-label={`Column ${path}`} onClick={() => toggleColumn(path)}>column</button>}
     </span>
   );

@@ -17,9 +17,11 @@ import { ring } from "../records/feed.ts";
 import { isGap } from "../records/ring.ts";
 import { showTrace } from "../search/apply.ts";
 import { fullTime, millisOf, nanoTail, partsOf } from "../time/clock.ts";
+import { openTraceOf } from "../traces/places.ts";
 import { ContextLines } from "./ContextLines.tsx";
 import { chainOf, ExceptionView } from "./ExceptionView.tsx";
 import { JsonTree } from "./JsonTree.tsx";
+import { Tabs } from "./Tabs.tsx";
 
 type Tab = "Fields" | "JSON" | "Context" | "Exception";
 
@@ -73,7 +75,7 @@ export function Panel({ onClose = close }: { onClose?: () => void }) {
       {failure.value && <div class="note lv-error" role="alert">{visible(failure.value)}</div>}
       {record && <Head record={record} onClose={onClose} />}
       {record?.trace_id && <TraceStrip record={record} />}
-      {record && <Tabs record={record} />}
+      {record && <Tabs label="Record" names={tabsOf(record)} shown={shownTab(record)} counts={{ Exception: chainOf(record.attrs.exception).length }} onShow={(name) => { tab.value = name; }} />}
       {record && <Body record={record} around={known} />}
       {!record && !failure.value && <p class="pad muted">Reading the record</p>}
     </aside>
@@ -114,12 +116,12 @@ function TraceStrip({ record }: { record: Row }) {
   return (
     <div class="strip">
       <span class="muted">trace</span>
-      <button class="linklike mono" title={oneLine(record.trace_id, 128)} onClick={() => showTrace(record.trace_id)}>
+      <button class="linklike mono" title={`${oneLine(record.trace_id, 128)}: all its records`} onClick={() => showTrace(record.trace_id)}>
         {shortId(record.trace_id)}
       </button>
       {record.span_id && <span class="muted mono">{shortId(record.span_id)}</span>}
       <span class="grow" />
-      <button class="control small" onClick={() => showTrace(record.trace_id)}>Trace <kbd class="key">t</kbd></button>
+      <button class="control small" onClick={() => openTraceOf(record)}>Trace <kbd class="key">t</kbd></button>
     </div>
   );
 }
@@ -131,30 +133,6 @@ function tabsOf(record: Row): Tab[] {
 
 function shownTab(record: Row): Tab {
   return tabsOf(record).includes(tab.value) ? tab.value : "Fields";
-}
-
-function Tabs({ record }: { record: Row }) {
-  const names = tabsOf(record);
-  const shown = shownTab(record);
-  const onKeyDown = (event: KeyboardEvent) => {
-    const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-    if (step === 0) return;
-    tab.value = names[(names.indexOf(shown) + step + names.length) % names.length] ?? "Fields";
-    const list = event.currentTarget as HTMLElement;
-    requestAnimationFrame(() => list.querySelector<HTMLElement>("[aria-selected=true]")?.focus());
-    event.stopPropagation();
-  };
-  return (
-    <div class="tabs" role="tablist" aria-label="Record" onKeyDown={onKeyDown}>
-      {names.map((name) => (
-        <button key={name} role="tab" id={`tab-${name}`} aria-selected={name === shown} aria-controls="tab-body"
-          tabIndex={name === shown ? 0 : -1} onClick={() => { tab.value = name; }}>
-          {name}
-          {name === "Exception" && <span class="n"> {chainOf(record.attrs.exception).length}</span>}
-        </button>
-      ))}
-    </div>
-  );
 }
 
 function Body({ record, around }: { record: FullRecord; around: RecordInContext | null }) {

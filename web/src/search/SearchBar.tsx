@@ -60,7 +60,7 @@ function useCompletion() {
   return { options, chosen, isOpen, hasMoved, ask, close, move };
 }
 
-export function SearchBar() {
+export function SearchBar({ placeholder = "Search, e.g. level>=warn service:api duration>250ms" }: { placeholder?: string }) {
   const input = useRef<HTMLInputElement>(null);
   const underlay = useRef<HTMLDivElement>(null);
   const text = useSignal(query.peek());
@@ -134,7 +134,7 @@ export function SearchBar() {
           aria-autocomplete="list" aria-expanded={list.isOpen.value} aria-controls="completion"
           aria-invalid={isWrong} aria-describedby={isWrong ? "problem" : undefined}
           aria-activedescendant={list.isOpen.value ? optionId(list.chosen.value) : undefined}
-          placeholder="Search, e.g. level>=warn service:api duration>250ms"
+          placeholder={placeholder}
           onInput={(event) => setText(event.currentTarget.value, event.currentTarget.selectionStart ?? 0)}
           onFocus={() => { hasFocus.value = true; }}
           onBlur={() => { hasFocus.value = false; list.close(); }}

@@ -6,6 +6,9 @@ import { report } from "../records/problem.ts";
 import { choose } from "./edit.ts";
 import { parse } from "./parser.ts";
 
+/* The lists that show what a search finds where it is written. */
+const LISTS = new Set(["/logs", "/traces", "/map"]);
+
 /** Run a search text; false, with a Note, when it cannot be read. */
 export function run(text: string, push = true): boolean {
   try {
@@ -15,8 +18,11 @@ export function run(text: string, push = true): boolean {
     return false;
   }
   if (push) remember(text);
-  if (path.peek() === "/logs") setParams({ q: text.trim() }, push);
-  else go(`/logs?${new URLSearchParams({ q: text.trim(), from: from.peek(), to: to.peek() }).toString()}`);
+  if (LISTS.has(path.peek())) setParams({ q: text.trim() }, push);
+  else if (push) {
+    const list = path.peek().startsWith("/traces/") ? "/traces" : "/logs";
+    go(`${list}?${new URLSearchParams({ q: text.trim(), from: from.peek(), to: to.peek() }).toString()}`);
+  }
   return true;
 }
 

@@ -2,7 +2,7 @@
    search of before. Values are counted by the server among the records that the rest matches. */
 
 import { askSuggestions } from "../api/client.ts";
-import { from, to } from "../address/address.ts";
+import { from, path, to } from "../address/address.ts";
 import { preferences } from "../app/preferences.ts";
 import type { Suggestion } from "../api/types.ts";
 import { quote } from "./edit.ts";
@@ -32,6 +32,7 @@ const OPERATORS: [string, string][] = [
   [">=", "at least"], ["<=", "at most"], [">", "more than"], ["<", "less than"],
 ];
 const STORE_FIELDS = ["level", "service", "logger", "message", "trace", "span", "has"];
+const SPAN_FIELDS = ["service", "name", "kind", "status", "duration", "error", "root", "peer", "pending", "trace", "span", "has"];
 const SPOT = /(-?)([\p{L}_][\p{L}\p{N}_.-]*)?(?:(!=|>=|<=|:|=|>|<)([^\s()]*))?$/u;
 const OPTIONS_MAX = 10;
 
@@ -53,8 +54,15 @@ function taken(text: string, caret: number, start: number, insert: string): Pick
   return { result: text.slice(0, start) + insert + text.slice(end), caret: start + insert.length };
 }
 
+/* On the pages of traces a search is about spans, which have fields of their own. */
+function isOfSpans(): boolean {
+  return path.peek() === "/map" || path.peek().startsWith("/traces");
+}
+
 function operatorOptions(text: string, caret: number, spot: Spot): Option[] {
-  return OPERATORS.map(([operator, hint]) => ({
+  // A duration has an order and no other operator.
+  const isOrdered = isOfSpans() && spot.prefix === "duration";
+  return OPERATORS.filter(([operator]) => !isOrdered || /[<>]/.test(operator)).map(([operator, hint]) => ({
     kind: "operator", text: spot.prefix + operator, hint, count: null,
     ...taken(text, caret, caret, operator),
   }));
@@ -62,7 +70,7 @@ function operatorOptions(text: string, caret: number, spot: Spot): Option[] {
 
 function fieldOptions(text: string, caret: number, spot: Spot, found: Suggestion[]): Option[] {
   const counts = new Map(found.map((one) => [String(one.value), one.count]));
-  const names = [...new Set([...STORE_FIELDS, ...counts.keys()])];
+  const names = [...new Set([...(isOfSpans() ? SPAN_FIELDS : STORE_FIELDS), ...counts.keys()])];
   const prefix = spot.prefix.toLowerCase();
   return names.filter((name) => name.toLowerCase().startsWith(prefix)).slice(0, OPTIONS_MAX)
     .map((name) => ({
@@ -73,7 +81,7 @@ function fieldOptions(text: string, caret: number, spot: Spot, found: Suggestion
 
 function valueOptions(text: string, caret: number, spot: Spot, found: Suggestion[]): Option[] {
   return found.slice(0, OPTIONS_MAX).map(({ value, count }) => ({
-    kind: "value", text: String(value), hint: "", count,
+    kind: "value", text: String(value), hint: "", count: count > 0 ? count : null,
     ...taken(text, caret, spot.start, `${quote(String(value))} `),
   }));
 }
@@ -92,11 +100,11 @@ export async function optionsAt(text: string, caret: number, signal: AbortSignal
   if (spot.operator !== "") {
     const rest = `${text.slice(0, spot.termStart)} ${text.slice(caret)}`.trim();
     const asked = { field: spot.field, prefix: spot.prefix, ...range };
-    const found = await askSuggestions({ ...asked, q: rest }, signal)
-      .catch(() => askSuggestions(asked, signal)).catch(() => []);
+    const found = await askSuggestions({ ...asked, q: rest }, signal, isOfSpans())
+      .catch(() => askSuggestions(asked, signal, isOfSpans())).catch(() => []);
     return [...valueOptions(text, caret, spot, found), ...recentOptions(text)];
   }
-  const found = await askSuggestions({ prefix: spot.prefix, ...range }, signal).catch(() => []);
+  const found = await askSuggestions({ prefix: spot.prefix, ...range }, signal, isOfSpans()).catch(() => []);
   const fields = fieldOptions(text, caret, spot, found);
   const isWhole = fields.some((option) => option.text === spot.prefix);
   const operators = isWhole && spot.prefix !== "" ? operatorOptions(text, caret, spot) : [];
