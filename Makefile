@@ -12,7 +12,8 @@ TESTS ?= tests
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-FUZZED := tests/server/test_fuzz.py tests/server/test_search_language.py tests/server/insights tests/sdk/test_any_value.py
+FUZZED := tests/server/test_fuzz.py tests/server/test_search_language.py tests/server/insights tests/sdk/test_any_value.py \
+  tests/server/xray tests/wire/xray
 
 .PHONY: demo test check fuzz web docs bench lock debian clean
 
@@ -24,8 +25,10 @@ $(INSTALLED): pyproject.toml locks/requirements.txt $(wildcard hatch_build.py)
 demo: $(INSTALLED) web
 	$(BIN)/clerestory demo $(ARGS)
 
+# Two at a time, since most of them wait; then those that measure time.
 test: debian check
-	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+	$(BIN)/python -m pytest $(TESTS) -n 2 --dist loadfile -m "not alone" $(ARGS)
+	$(BIN)/python -m pytest $(TESTS) -m alone $(ARGS) || [ $$? = 5 ]
 
 fuzz: $(INSTALLED)
 	CLERESTORY_FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest $(FUZZED) --timeout 7200 $(ARGS)

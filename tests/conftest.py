@@ -7,9 +7,16 @@ from pathlib import Path
 from hypothesis import settings
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="clerestory-tests-")
-os.environ.setdefault("CLERESTORY_SPOOL_DIRECTORY", str(Path(_FOLDER.name) / "spool"))
+_OWN = {
+    "CLERESTORY_SPOOL_DIRECTORY": str(Path(_FOLDER.name) / "spool"),
+    "XDG_STATE_HOME": str(Path(_FOLDER.name) / "state"),
+}
+# Two processes that run tests must not deliver each other's records.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.update(_OWN)
+for _name, _value in _OWN.items():
+    os.environ.setdefault(_name, _value)
 os.environ.setdefault("CLERESTORY_SERVER_XRAY_ADDRESS", "127.0.0.1:0")
-os.environ.setdefault("XDG_STATE_HOME", str(Path(_FOLDER.name) / "state"))
 
 # A red run can be repeated; `make fuzz` draws new examples. How long one takes says more about
 # the machine than about us.

@@ -10,6 +10,8 @@ PROGRAM = """
 import os, threading, time
 import clerestory
 
+pytestmark = pytest.mark.alone
+
 begun = []
 
 class Slow:

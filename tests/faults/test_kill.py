@@ -16,7 +16,7 @@ import pytest
 from tests.faults.harness import Writers, spools, wait_until
 from tests.support.server import SOURCE, ServerProcess
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(240)]
 
 
 @pytest.fixture

@@ -5,8 +5,12 @@ import statistics
 import subprocess
 import sys
 
+import pytest
+
 import clerestory
 from clerestory.model import errors
+
+pytestmark = pytest.mark.alone
 
 # Frozen: a name that is taken away or renamed breaks somebody's program.
 PUBLIC = {

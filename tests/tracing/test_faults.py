@@ -15,6 +15,8 @@ from tests.contracts.case import wait_until
 from tests.doubles.otlp import OtlpReceiver, attributes_of
 from tests.doubles.receiver import Reply
 
+pytestmark = pytest.mark.alone
+
 KILLED = """
     import os, clerestory
     number = 0

@@ -13,6 +13,8 @@ from tests.support.server import ServerProcess
 from tests.ui.conftest import DIST, wait_for
 from tests.ui.records import record
 
+pytestmark = pytest.mark.alone
+
 PAINT_MS_MAX = 100
 ENTRY_BYTES_MAX = 80_000
 CHUNK_BYTES_MAX = 115_000

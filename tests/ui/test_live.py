@@ -8,11 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import CDPSession, Page
 
 from tests.support.server import SOURCE, ServerProcess
 from tests.ui.conftest import wait_for
 from tests.ui.records import record, send
+
+pytestmark = pytest.mark.alone
 
 IS_AT_END = """() => { const box = document.querySelector('.rows');
   return box.scrollHeight - box.scrollTop - box.clientHeight < 30; }"""

@@ -8,7 +8,9 @@ import time
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from clerestory.model.errors import ConfigurationError
 from clerestory.server.store.embedded import EmbeddedStore
+from clerestory.server.xray.daemon.address import listen, parse
 from tests.server.xray.conftest import client
 from tests.server.xray.segments import (
     HEADER,
@@ -228,13 +230,18 @@ def test_an_address_that_was_asked_for_and_is_taken_is_an_error(tmp_path, capfd)
 
 def test_the_default_address_may_be_taken_and_off_is_off(caplog):
     """A second server on a machine goes on without it, and says so."""
-    from clerestory.server.xray.daemon.address import listen
-
     with taken_port() as sock:
         assert listen(f"127.0.0.1:{sock.getsockname()[1]}", must=False) is None
 
     assert "the server goes on without it" in caplog.text
     assert listen("off", must=True) is None
+
+
+@pytest.mark.parametrize("text", ["2000", "host", "host:", "host:x", "host:70000", ":2000"])
+def test_an_address_that_is_none_is_named(text):
+    """A typing error must not turn the daemon off in silence."""
+    with pytest.raises(ConfigurationError, match=r"HOST:PORT or off"):
+        parse(text)
 
 
 def test_a_directory_of_before_gets_the_column_of_documents(tmp_path):

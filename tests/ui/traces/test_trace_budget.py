@@ -3,11 +3,14 @@
 import statistics
 import time
 
+import pytest
 from playwright.sync_api import Page
 
 from tests.support.server import ServerProcess
 from tests.ui.conftest import wait_for
 from tests.ui.traces.telling import Telling, tell
+
+pytestmark = pytest.mark.alone
 
 DRAWN_MS_MAX = 300
 NODES_MAX = 1200

@@ -81,7 +81,7 @@ def _once(rows: list[list[Any]]) -> list[list[Any]]:
     by_id: dict[str, list[Any]] = {}
     for row in rows:
         before = by_id.setdefault(row[0], row)
-        if (not row[10], row[19]) > (not before[10], before[19]):
+        if (not row[10], row[19]) >= (not before[10], before[19]):
             by_id[row[0]] = row
     return sorted(by_id.values(), key=lambda row: int(row[8]))
 
