@@ -13,7 +13,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 FUZZED := tests/server/test_fuzz.py tests/server/test_search_language.py tests/server/insights tests/sdk/test_any_value.py \
-  tests/server/xray tests/wire/xray
+  tests/server/xray tests/wire/xray tests/xray tests/destinations/services/test_xray.py
 
 .PHONY: demo test check fuzz web docs bench lock debian clean
 

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 PROGRAM = """
 import os, threading, time
 import clerestory
-
-pytestmark = pytest.mark.alone
 
 begun = []
 

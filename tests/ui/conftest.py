@@ -43,8 +43,9 @@ def _need(path: Path, what: str) -> None:
     pytest.skip(f"{what} is missing, the page is NOT tested: {path}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Chromium. While it runs this thread has an event loop, so it ends with these tests."""
     _need(Path(CHROMIUM), "Chromium (apt-get install chromium)")
     _need(DIST / "index.html", "the built page (npm ci && npm run build in web/)")
     with sync_playwright() as playwright:
