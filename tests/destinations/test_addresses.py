@@ -70,6 +70,9 @@ ADDRESSES: dict[str, dict[str, Any]] = {
         "password": "glc_x",
         "tenant": "t",
     },
+    "xray://eu-central-1": {"region": "eu-central-1", "via": "api"},
+    "xray:": {"region": None},
+    "xray+daemon://127.0.0.1:2000": {"via": "daemon", "daemon_address": "127.0.0.1:2000"},
     "splunk://TOKEN@splunk:8088": {"url": "https://splunk:8088", "token": "TOKEN"},
     "splunk+http://TOKEN@h:8088?index=app": {
         "url": "http://h:8088",

@@ -116,45 +116,13 @@ class CloudWatchLogs(Receiver):
             handler = _OPERATIONS.get(operation)
             if handler is None:
                 raise ApiError("UnknownOperationException", "", 400)
-            self._check_signature(request)
+            check_signature(self, request, "logs")
             if operation in self.denied:
                 raise ApiError("AccessDeniedException", f"User is not allowed logs:{operation}")
             content = handler(self, _decoded(request.body))
         except ApiError as refusal:
             return refusal.reply
         return Reply(body=json.dumps(content).encode(), headers=_headers())
-
-    def _check_signature(self, request):
-        if not self.secrets:
-            return
-        given = request.headers.get("authorization", "")
-        found = re.fullmatch(
-            r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, "
-            r"SignedHeaders=([^,]+), Signature=([0-9a-f]{64})",
-            given,
-        )
-        if found is None:
-            raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token")
-        key, _day, region, service, names, signature = found.groups()
-        if key not in self.secrets:
-            text = "The security token included in the request is invalid."
-            raise ApiError("UnrecognizedClientException", text)
-        if self.token != request.headers.get("x-amz-security-token", ""):
-            text = "The security token included in the request is expired"
-            raise ApiError("ExpiredTokenException", text)
-        self._check_clock(request.headers["x-amz-date"])
-        expected = _signature(request, (key, self.secrets[key]), (region, service), names)
-        if (expected, service) != (signature, "logs"):
-            text = "The request signature we calculated does not match the signature you provided."
-            raise ApiError("InvalidSignatureException", text)
-
-    def _check_clock(self, moment):
-        now_s = time.time() + self.clock_s
-        if abs(timegm(time.strptime(moment, "%Y%m%dT%H%M%SZ")) - now_s) > SKEW_S_MAX:
-            text = f"Signature expired: {moment} is now earlier than 15 min. before {now_s}"
-            refusal = ApiError("InvalidSignatureException", text)
-            refusal.reply.headers["Date"] = formatdate(now_s, usegmt=True)
-            raise refusal
 
     def now_ms(self):
         return int((time.time() + self.clock_s) * 1000)
@@ -262,6 +230,40 @@ _OPERATIONS = {
     "PutLogEvents": CloudWatchLogs._put_log_events,
     "PutRetentionPolicy": CloudWatchLogs._put_retention_policy,
 }
+
+
+def check_signature(double, request, service):
+    """Raise ApiError if a request is not signed by somebody whom a double knows."""
+    if not double.secrets:
+        return
+    given = request.headers.get("authorization", "")
+    found = re.fullmatch(
+        r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, "
+        r"SignedHeaders=([^,]+), Signature=([0-9a-f]{64})",
+        given,
+    )
+    if found is None:
+        raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token")
+    key, _day, region, named, names, signature = found.groups()
+    if key not in double.secrets:
+        text = "The security token included in the request is invalid."
+        raise ApiError("UnrecognizedClientException", text)
+    if double.token != request.headers.get("x-amz-security-token", ""):
+        text = "The security token included in the request is expired"
+        raise ApiError("ExpiredTokenException", text)
+    _check_clock(request.headers["x-amz-date"], time.time() + double.clock_s)
+    expected = _signature(request, (key, double.secrets[key]), (region, named), names)
+    if (expected, named) != (signature, service):
+        text = "The request signature we calculated does not match the signature you provided."
+        raise ApiError("InvalidSignatureException", text)
+
+
+def _check_clock(moment, now_s):
+    if abs(timegm(time.strptime(moment, "%Y%m%dT%H%M%SZ")) - now_s) > SKEW_S_MAX:
+        text = f"Signature expired: {moment} is now earlier than 15 min. before {now_s}"
+        refusal = ApiError("InvalidSignatureException", text)
+        refusal.reply.headers["Date"] = formatdate(now_s, usegmt=True)
+        raise refusal
 
 
 def _decoded(body):

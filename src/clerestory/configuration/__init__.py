@@ -6,10 +6,19 @@ settings -> [configuration] -> spool, couriers, destinations; loggers, redaction
 from clerestory.configuration.program import (
     configure,
     flush,
+    name_service,
     shutdown,
     start_defaults,
     start_road,
     stats,
 )
 
-__all__ = ["configure", "flush", "shutdown", "start_defaults", "start_road", "stats"]
+__all__ = [
+    "configure",
+    "flush",
+    "name_service",
+    "shutdown",
+    "start_defaults",
+    "start_road",
+    "stats",
+]

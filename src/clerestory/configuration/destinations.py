@@ -43,6 +43,7 @@ TYPES: Final[dict[str, str]] = {
     "server": "clerestory.destinations.server:Server",
     "splunk": "clerestory.destinations.services.splunk:Splunk",
     "syslog": "clerestory.destinations.syslog:Syslog",
+    "xray": "clerestory.destinations.services.xray:Xray",
 }
 _KINDS: Final = frozenset(("log",))
 # Schemes that are not the type's own name, with an optional `+more` behind it.

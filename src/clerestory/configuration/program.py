@@ -113,6 +113,18 @@ def settings_in_force() -> Settings:
     return _State.settings or load()
 
 
+def name_service(name: str) -> None:
+    """Let the program be called so, if nobody has configured it or named it otherwise.
+
+    Args:
+        name: Of the service, as another package's set-up has it.
+    """
+    with _State.lock:
+        is_named = load().origin("service") != "default" or "OTEL_SERVICE_NAME" in os.environ
+        if _State.settings is None and not is_named:
+            configure(service=name)
+
+
 def is_closed() -> bool:
     """Say whether the program is past its shutdown."""
     return _State.closed

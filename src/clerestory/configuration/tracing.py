@@ -6,6 +6,7 @@ settings -> [tracing] -> span rules, propagation, OpenTelemetry's API
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,9 @@ from clerestory.wire.propagation import FORMS, use_forms
 
 if TYPE_CHECKING:
     from clerestory.settings import Settings
+    from clerestory.tracing.remote.sampler import XraySampler
 
+_XRAY: Final = "xray"
 _RECORDS_ALL: Final = "parentbased_always_on"
 # Forms that are OpenTelemetry's business alone.
 _FOREIGN: Final = frozenset(("baggage", "none"))
@@ -30,10 +33,11 @@ def prepare_spans(settings: Settings) -> list[str]:
     Returns:
         What somebody asked for by a variable of OpenTelemetry and does not get, in words.
     """
-    name, ratio = settings["trace.sampler"], settings["trace.sampler_arg"]
+    name = settings["trace.sampler"]
     put_in_force(
         SpanRules(
-            sampler=None if name == _RECORDS_ALL else Sampler(name, ratio),
+            sampler=_sampler(settings),
+            timed_ids=_wants_timed_ids(settings),
             attributes_max=settings["trace.attributes_max"],
             events_max=settings["trace.events_max"],
             links_max=settings["trace.links_max"],
@@ -50,6 +54,34 @@ def prepare_spans(settings: Settings) -> list[str]:
     if asked and settings.origin("trace.sampler") == "default" and asked != name:
         found.append(f"OTEL_TRACES_SAMPLER is {asked!r}, which is not known: {name} is used")
     return found
+
+
+def _sampler(settings: Settings) -> Sampler | XraySampler | None:
+    """Return the sampler; one that asks for rules goes on as long as its settings are the same.
+
+    Raises:
+        ConfigurationError: `trace.xray_endpoint` is no address.
+    """
+    name = settings["trace.sampler"]
+    if name == _XRAY:
+        # Here, since it brings HTTP with it.
+        from clerestory.tracing.remote.sampler import remote_sampler
+        from clerestory.wire.xray import daemon
+
+        where = settings["trace.xray_endpoint"] or daemon.DEFAULT
+        url = where if "//" in where else daemon.address_of(where).url
+        return remote_sampler(url, settings["trace.xray_polling_interval"], settings["service"])
+    return None if name == _RECORDS_ALL else Sampler(name, settings["trace.sampler_arg"])
+
+
+def _wants_timed_ids(settings: Settings) -> bool:
+    ids = settings["trace.ids"]
+    if ids != "auto":
+        return bool(ids == _XRAY)
+    entries = settings["destinations"] or ()
+    kinds = [one.get("type") if isinstance(one, dict) else str(one) for one in entries]
+    named = any(re.fullmatch(r"xray(\+daemon)?(:.*)?", str(kind)) for kind in kinds)
+    return named or settings["trace.sampler"] == _XRAY
 
 
 def _prepare_opentelemetry(settings: Settings, forms: list[str]) -> None:

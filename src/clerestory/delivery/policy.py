@@ -28,7 +28,7 @@ class DestinationConfig:
         loggers: Only records of these loggers and of those below them go there; empty for all.
         fields: Only records whose fields have these values go there; empty for all.
         kinds: `log`, `span` or both; empty for what the destination takes by itself: both for
-            `console`, `memory`, `otlp` and `server`, `log` for all others.
+            `console`, `memory`, `otlp` and `server`, `span` for `xray`, `log` for all others.
         batch_size: So many waiting records are sent at once, without waiting for
             `flush_interval`. A backlog travels in batches as large as the destination takes.
         flush_interval: The oldest record waits at most this long, in seconds. Records of level

@@ -24,7 +24,18 @@ from clerestory.delivery.policy import DestinationConfig
 from clerestory.delivery.port import BatchLimits, Receipt, Refusal
 from clerestory.model.errors import ConfigurationError, HoldError
 from clerestory.transport.answers import settle
+from clerestory.transport.aws import (
+    AwsOptions,
+    CredentialChain,
+    SignedExchange,
+    endpoint_of,
+    error_code,
+    named_region,
+    region_in,
+)
+from clerestory.transport.aws_errors import FORBIDDEN, WHO
 from clerestory.transport.exchange import Answer, Exchange
+from clerestory.transport.sigv4 import Scope
 from clerestory.wire.otlp import export, logs, traces
 from clerestory.wire.slices import slices
 
@@ -57,6 +68,13 @@ class OtlpConfig(DestinationConfig):
         ca_file: Certificates to trust in place of the system's.
         client_certificate: File of the certificate that says who we are, in PEM.
         client_key: File of its key; without one it is in the same file.
+        sign: `xray` or `logs`: requests are signed for AWS, by the credentials of the environment,
+            the shared files, the container's or machine's role. Without an address spans go to
+            X-Ray, or logs to CloudWatch Logs, in `region`; the latter wants the headers
+            x-aws-log-group and x-aws-log-stream.
+        region: Of AWS, such as `eu-central-1`; else that of the address, AWS_REGION,
+            AWS_DEFAULT_REGION.
+        profile: Of the shared AWS files.
     """
 
     endpoint: str = ""
@@ -68,6 +86,9 @@ class OtlpConfig(DestinationConfig):
     ca_file: str = ""
     client_certificate: str = ""
     client_key: str = ""
+    sign: Literal["none", "xray", "logs"] = "none"
+    region: str = ""
+    profile: str = ""
 
 
 class Otlp:
@@ -87,6 +108,7 @@ class Otlp:
 
     def __init__(self, config: OtlpConfig, *, environment: Mapping[str, str] | None = None) -> None:
         given = os.environ if environment is None else environment
+        config = _at_aws(config)
         self._config = config
         self._logs = _signal(config, given, "LOGS")
         self._traces = _signal(config, given, "TRACES")
@@ -201,6 +223,12 @@ class _Signal:
             client=(config.client_certificate, config.client_key),
             compress=config.compression == "gzip",
         )
+        self._send: Callable[..., Answer] = self.exchange.send
+        self._signed = config.sign != "none"
+        if self._signed:
+            scope = Scope(region=_region(config, url), service=config.sign)
+            credentials = CredentialChain(AwsOptions(profile=config.profile))
+            self._send = SignedExchange(self.exchange, scope, credentials).send
         self.is_guessed = is_guessed
         self._headers = {"Content-Type": "application/x-protobuf", **config.headers}
         if config.dataset:
@@ -208,11 +236,41 @@ class _Signal:
 
     def send(self, body: bytes, who: str) -> Answer:
         """Post a body and return the answer of a receiver that took it; raise as `settle` does."""
-        answer = self.exchange.send(body, headers=self._headers)
+        answer = self._send(body, headers=self._headers)
         if answer.status >= 400:
+            if self._signed and error_code(answer) in WHO | FORBIDDEN:
+                raise HoldError(
+                    f"{who} answered {answer.status}: {answer.text()}; check the AWS credentials, "
+                    "the clock of this machine and the IAM policy"
+                )
             answer = _readable(answer)
         settle(answer, who)
         return answer
+
+
+def _at_aws(config: OtlpConfig) -> OtlpConfig:
+    """Return the options with the address of AWS, if they ask for AWS and name none.
+
+    Raises:
+        ConfigurationError: Nothing says in which region.
+    """
+    named = config.endpoint or config.logs_endpoint or config.traces_endpoint
+    if config.sign == "none" or named:
+        return config
+    url = endpoint_of(config.sign, _region(config))
+    if config.sign == "xray":
+        return replace(config, traces_endpoint=f"{url}{_PATHS['TRACES']}")
+    return replace(config, logs_endpoint=f"{url}{_PATHS['LOGS']}")
+
+
+def _region(config: OtlpConfig, url: str = "") -> str:
+    found = config.region or region_in(url) or named_region(AwsOptions())
+    if not found:
+        raise ConfigurationError(
+            f"otlp: sign {config.sign} needs a region: give region, or set AWS_REGION, such as "
+            "eu-central-1"
+        )
+    return found
 
 
 def _signal(config: OtlpConfig, environment: Mapping[str, str], name: str) -> _Signal | None:

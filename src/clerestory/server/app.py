@@ -27,6 +27,7 @@ from clerestory.server.api.answers import error_response, json_response
 from clerestory.server.api.insights import Insights
 from clerestory.server.api.live import Hub
 from clerestory.server.api.metrics import metrics_text
+from clerestory.server.aws.endpoint import answered
 from clerestory.server.aws.house import AwsHouse, build_aws
 from clerestory.server.guard import LOOPBACK, Guard
 from clerestory.server.ingest.otlp_grpc import Door
@@ -267,6 +268,9 @@ class Pages:
 
     async def test_record(self, request: Request) -> Response:  # noqa: ARG002
         """Answer `POST /api/v1/test-record`: store one record."""
+        return await answered(self._test_record(), error_response)
+
+    async def _test_record(self) -> Response:
         line = {
             "timestamp": time.time_ns(),
             "level": "INFO",
@@ -275,10 +279,7 @@ class Pages:
         }
         resource = msgspec.json.encode({"service.name": "clerestory"})
         batch = Batch(kind=Kind.RECORDS, body=msgspec.json.encode(line), resource=resource)
-        try:
-            stored = await self._house.intake.store(batch)
-        except Exception as error:  # the request boundary
-            return error_response(error)
+        stored = await self._house.intake.store(batch)
         return json_response({"id": stored.first_id})
 
     async def unknown(self, request: Request) -> Response:

@@ -18,7 +18,9 @@ SAMPLERS: Final = (
     "parentbased_always_on",
     "parentbased_always_off",
     "parentbased_traceidratio",
+    "xray",
 )
+IDS: Final = ("auto", "random", "xray")
 _SAMPLER: Final = "parentbased_always_on"
 _LIMIT: Final = 128
 
@@ -34,6 +36,30 @@ def _sampler_arg(environ: Mapping[str, str]) -> float:
     except ValueError:
         return 1.0
     return ratio if 0.0 <= ratio <= 1.0 else 1.0
+
+
+def _xray_arg(environ: Mapping[str, str], name: str) -> str:
+    """Return a member of `endpoint=http://localhost:2000,polling_interval=300`."""
+    if environ.get("OTEL_TRACES_SAMPLER", "").strip().lower() != "xray":
+        return ""
+    pairs = (one.partition("=") for one in environ.get("OTEL_TRACES_SAMPLER_ARG", "").split(","))
+    return {key.strip().lower(): value.strip() for key, _, value in pairs}.get(name, "")
+
+
+def _xray_endpoint(environ: Mapping[str, str]) -> str:
+    return _xray_arg(environ, "endpoint") or environ.get("AWS_XRAY_DAEMON_ADDRESS", "").strip()
+
+
+def _xray_polling(environ: Mapping[str, str]) -> float:
+    try:
+        return max(1.0, float(_xray_arg(environ, "polling_interval")))
+    except ValueError:
+        return 300.0
+
+
+def _ids(environ: Mapping[str, str]) -> str:
+    named = environ.get("OTEL_PYTHON_ID_GENERATOR", "").strip().lower()
+    return named if named in IDS else "auto"
 
 
 def _propagators(environ: Mapping[str, str]) -> list[str]:
@@ -66,7 +92,37 @@ TRACE: Final = (
         kind="text",
         choices=SAMPLERS,
         help="Which traces are recorded. Those that begin with `parentbased_` do as the caller of "
-        "the program does, and decide only for traces that begin here.",
+        "the program does, and decide only for traces that begin here. `xray` does, too, and for "
+        "those it asks for X-Ray's sampling rules.",
+    ),
+    Setting(
+        key="trace.xray_endpoint",
+        default=_xray_endpoint,
+        default_words="`endpoint=` in `OTEL_TRACES_SAMPLER_ARG`, else `AWS_XRAY_DAEMON_ADDRESS`, "
+        "else 127.0.0.1:2000",
+        kind="text",
+        help="Where the sampler `xray` asks for rules: X-Ray's daemon, an OpenTelemetry collector "
+        "or this server. Nothing is signed.",
+        example="http://127.0.0.1:2000",
+    ),
+    Setting(
+        key="trace.xray_polling_interval",
+        default=_xray_polling,
+        default_words="`polling_interval=` in `OTEL_TRACES_SAMPLER_ARG`, else 300",
+        kind="seconds",
+        unit="s",
+        low=1,
+        help="How often the sampler `xray` asks for rules.",
+    ),
+    Setting(
+        key="trace.ids",
+        default=_ids,
+        default_words="`OTEL_PYTHON_ID_GENERATOR`, else `auto`",
+        kind="text",
+        choices=IDS,
+        help="Trace ids that begin here: `random`, as W3C has them, or `xray`, where the first 8 "
+        "of 32 digits are when the trace began, which X-Ray wants. `auto`: `xray` if a destination "
+        "or the sampler is X-Ray's.",
     ),
     Setting(
         key="trace.sampler_arg",

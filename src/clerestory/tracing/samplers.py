@@ -9,7 +9,7 @@ Invariant: the decision of a trace depends on its id alone, so every process of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,12 +47,13 @@ class Sampler:
         self.follows_parent = name.startswith(_PARENT)
         self._decides = _root_decision(name.removeprefix(_PARENT), ratio)
 
-    def decides(self, trace_id: str, parent: SpanContext | None) -> bool:
+    def decides(self, trace_id: str, parent: SpanContext | None, span: Any = None) -> bool:  # noqa: ARG002
         """Say whether the spans of a trace are recorded.
 
         Args:
             trace_id: 32 hex digits.
             parent: The span that is continued; None for a root.
+            span: The root; nothing that it says matters.
         """
         if parent is not None and self.follows_parent:
             return parent.sampled

@@ -26,7 +26,7 @@ from clerestory.process.lines import call_line, emission, site, span_line
 from clerestory.process.values import safe_str
 from clerestory.tracing.details import Details, reference
 from clerestory.tracing.pending import OPEN
-from clerestory.tracing.rules import RANDOM, span_rules
+from clerestory.tracing.rules import RANDOM, span_rules, timed_trace_id
 from clerestory.wire.record import stacktrace
 
 if TYPE_CHECKING:
@@ -133,10 +133,15 @@ class Span:
         if parent is None:
             if ROAD.pipeline is None:
                 _prepare()
-            self.trace_id = trace_id = _random_bits(128).to_bytes(16, "big").hex()
+            rules = span_rules()
+            if rules.timed_ids:
+                trace_id = timed_trace_id()
+            else:
+                trace_id = _random_bits(128).to_bytes(16, "big").hex()
+            self.trace_id = trace_id
             self.parent_span_id = self.trace_state = ""
-            sampler = span_rules().sampler
-            self.sampled = sampler is None or sampler.decides(trace_id, None)
+            sampler = rules.sampler
+            self.sampled = sampler is None or sampler.decides(trace_id, None, self)
         elif parent.__class__ is SpanContext:
             trace_id = self._continue(parent)
         else:

@@ -69,6 +69,27 @@ class AwsOptions:
     connect_timeout_s: float = 3.0
     compress: bool = True
 
+    @classmethod
+    def of(cls, config: Any, *, compress: bool) -> AwsOptions:
+        """Return what the options of a destination say.
+
+        Args:
+            config: Has boto3's names: `region`, `endpoint_url`, `aws_access_key_id` and such.
+            compress: See above.
+        """
+        return cls(
+            region=config.region or "",
+            endpoint_url=config.endpoint_url or "",
+            profile=config.profile or "",
+            access_key=config.aws_access_key_id or "",
+            secret_key=config.aws_secret_access_key or "",
+            token=config.aws_session_token or "",
+            credentials=config.credentials,
+            timeout_s=config.timeout,
+            connect_timeout_s=config.connect_timeout,
+            compress=compress,
+        )
+
 
 def endpoint_of(service: str, region: str, environment: Mapping[str, str] | None = None) -> str:
     """Return the address of a service in a region, in whatever partition it lies.
@@ -215,6 +236,12 @@ def botocore_session(profile: str) -> Callable[[], Any]:
     return lambda: Session(profile=profile or None)
 
 
+def named_region(options: AwsOptions, url: str = "") -> str:
+    """Return the region that is given, in the environment or in an address; empty for none."""
+    named = next((os.environ[name] for name in _REGION_VARIABLES if os.environ.get(name)), "")
+    return options.region or ("" if options.profile else named) or region_in(url)
+
+
 def find_region(options: AwsOptions, endpoint_url: str = "") -> str:
     """Return the region: given, in the environment, in the address, the profile or the machine.
 
@@ -222,7 +249,7 @@ def find_region(options: AwsOptions, endpoint_url: str = "") -> str:
         HoldError: Nothing says which.
     """
     named = next((os.environ[name] for name in _REGION_VARIABLES if os.environ.get(name)), "")
-    found = options.region or ("" if options.profile else named) or region_in(endpoint_url)
+    found = named_region(options, endpoint_url)
     if found:
         return found
     try:
@@ -256,6 +283,57 @@ def _botocore_region(profile: str) -> str:
     return str(found or "")
 
 
+class SignedExchange:
+    """An exchange whose requests are signed.
+
+    Args:
+        exchange: The connection.
+        scope: What signatures are good for.
+        credentials: Who signs.
+
+    Attributes:
+        exchange: See above.
+        region: That signatures are good for.
+    """
+
+    def __init__(self, exchange: Exchange, scope: Scope, credentials: CredentialChain) -> None:
+        self.exchange = exchange
+        self.region = scope.region
+        self._signer = Signer(scope, credentials)
+        self._credentials = credentials
+
+    def send(
+        self,
+        body: bytes | Sequence[bytes],
+        *,
+        target: str = "",
+        headers: Mapping[str, str] | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Answer:
+        """Send one request and return its answer, whatever its status; see `Exchange.send`.
+
+        A signature that the receiver's clock disagrees with, and one of expired credentials, are
+        made again once.
+
+        Raises:
+            RetryError: No whole answer came.
+            HoldError: There are no credentials.
+        """
+        send, signer = self.exchange.send, self._signer
+        answer = send(body, target=target, headers=headers, sign=signer, meanwhile=meanwhile)
+        if answer.status < 400:
+            return answer
+        if signer.learns_from(answer) or self._renews(answer):
+            answer = send(body, target=target, headers=headers, sign=signer)
+        return answer
+
+    def _renews(self, answer: Answer) -> bool:
+        if error_code(answer) not in _EXPIRED:
+            return False
+        self._credentials.forget()
+        return True
+
+
 class AwsService:
     """Signed JSON calls of one AWS service.
 
@@ -271,12 +349,12 @@ class AwsService:
         self._options = options
         self._credentials = CredentialChain(options)
         self._lock = threading.Lock()
-        self._ready: tuple[Exchange, Signer] | None = None
+        self._ready: SignedExchange | None = None
 
     @property
     def region(self) -> str:
         """The region in force, `*` before the first call."""
-        return self._ready[1].scope.region if self._ready else self._options.region or "*"
+        return self._ready.region if self._ready else self._options.region or "*"
 
     def call(
         self,
@@ -284,36 +362,28 @@ class AwsService:
         body: bytes | Sequence[bytes],
         content_type: str,
         meanwhile: Callable[[], None] | None = None,
+        *,
+        path: str = "",
+        more: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send one request and return its answer, whatever its status.
-
-        A signature that the receiver's clock disagrees with, and one of expired credentials, are
-        made again once.
+        """Send one request and return its answer, whatever its status; see `SignedExchange`.
 
         Args:
-            target: Value of `X-Amz-Target`.
-            body: JSON, perhaps in parts.
+            target: Value of `X-Amz-Target`; empty where the path says what is called.
+            body: As the service wants it, perhaps in parts.
             content_type: As the service wants it.
             meanwhile: Called while the answer is awaited, at most once.
+            path: Added to that of the address.
+            more: Further headers.
 
         Raises:
             RetryError: No whole answer came.
             HoldError: There is no region, or there are no credentials.
         """
-        exchange, signer = self._prepared()
-        headers = {"Content-Type": content_type, "X-Amz-Target": target}
-        answer = exchange.send(body, headers=headers, sign=signer, meanwhile=meanwhile)
-        if answer.status < 400:
-            return answer
-        if signer.learns_from(answer) or self._renews(answer):
-            answer = exchange.send(body, headers=headers, sign=signer)
-        return answer
-
-    def _renews(self, answer: Answer) -> bool:
-        if error_code(answer) not in _EXPIRED:
-            return False
-        self._credentials.forget()
-        return True
+        headers = {**(more or {}), "Content-Type": content_type}
+        if target:
+            headers["X-Amz-Target"] = target
+        return self._prepared().send(body, target=path, headers=headers, meanwhile=meanwhile)
 
     @property
     def exchange(self) -> Exchange:
@@ -322,15 +392,15 @@ class AwsService:
         Raises:
             HoldError: There is no region.
         """
-        return self._prepared()[0]
+        return self._prepared().exchange
 
-    def _prepared(self) -> tuple[Exchange, Signer]:
+    def _prepared(self) -> SignedExchange:
         with self._lock:
             if self._ready is None:
                 self._ready = self._prepare()
             return self._ready
 
-    def _prepare(self) -> tuple[Exchange, Signer]:
+    def _prepare(self) -> SignedExchange:
         options = self._options
         url = options.endpoint_url or configured_endpoint(self._variable)
         region = find_region(options, url)
@@ -341,9 +411,10 @@ class AwsService:
             ca_file=os.environ.get("AWS_CA_BUNDLE", ""),
             compress=options.compress,
         )
-        return exchange, Signer(Scope(region=region, service=self._service), self._credentials)
+        scope = Scope(region=region, service=self._service)
+        return SignedExchange(exchange, scope, self._credentials)
 
     def close(self) -> None:
         """Close the connection."""
         if self._ready is not None:
-            self._ready[0].close()
+            self._ready.exchange.close()

@@ -17,6 +17,7 @@ import msgspec
 from clerestory.model.errors import HoldError, RefusedError, RetryError, TooLargeError
 from clerestory.transport.answers import settle
 from clerestory.transport.aws import error_code
+from clerestory.transport.aws_errors import ELSEWHERE, FORBIDDEN, LATER, TOO_LARGE, WHO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,52 +30,6 @@ _TYPE: Final = "application/x-amz-json-1.1"
 _MISSING: Final = "ResourceNotFoundException"
 _EXISTS: Final = "ResourceAlreadyExistsException"
 _ACCEPTED: Final = frozenset(("DataAlreadyAcceptedException",))
-_LATER: Final = frozenset(
-    (
-        "InternalFailure",
-        "InternalServerError",
-        "InvalidSequenceTokenException",
-        "LimitExceededException",
-        "OperationAbortedException",
-        "PriorRequestNotComplete",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        "ServiceQuotaExceededException",
-        "ServiceUnavailable",
-        "ServiceUnavailableException",
-        "SlowDown",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    )
-)
-_FORBIDDEN: Final = frozenset(("AccessDenied", "AccessDeniedException", "NotAuthorized"))
-_WHO: Final = frozenset(
-    (
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "IncompleteSignature",
-        "IncompleteSignatureException",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "MissingAuthenticationToken",
-        "MissingAuthenticationTokenException",
-        "OptInRequired",
-        "RequestExpired",
-        "RequestTimeTooSkewed",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    )
-)
-_ELSEWHERE: Final = frozenset(
-    ("UnknownOperationException", "InvalidAction", "UnsupportedOperationException")
-)
-_TOO_LARGE: Final = frozenset(("RequestEntityTooLarge", "RequestEntityTooLargeException"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,21 +153,21 @@ class LogGroups:
         """Return if the call succeeded, else raise what the courier should do."""
         code = error_code(answer)
         text = f"CloudWatch Logs: {operation} answered {answer.status}: {answer.text()}"
-        if answer.status >= 500 or answer.status == 429 or code in _LATER:
+        if answer.status >= 500 or answer.status == 429 or code in LATER:
             raise RetryError(text, wait_s=answer.retry_after_s())
-        if code in _FORBIDDEN:
+        if code in FORBIDDEN:
             where = f"arn:aws:logs:{self._service.region}:*:log-group:{group}:*"
             raise HoldError(f"{text}; allow logs:{operation} on {where} in the IAM policy")
-        if code in _WHO:
+        if code in WHO:
             raise HoldError(
                 f"{text}; check the AWS credentials and the clock of this machine; their identity "
                 f"needs logs:{operation}"
             )
-        if code in _ELSEWHERE:
+        if code in ELSEWHERE:
             raise HoldError(f"{text}; check endpoint_url: this is not CloudWatch Logs")
         if code == _MISSING:
             raise RetryError(text)
-        if code in _TOO_LARGE:
+        if code in TOO_LARGE:
             raise TooLargeError(text)
         if answer.status < 400 or not code:
             settle(answer, f"CloudWatch Logs: {operation}")

@@ -11,6 +11,7 @@ Invariant: `send` returns when the other machine has everything, or raises Retry
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import ssl
@@ -156,6 +157,7 @@ class Datagrams:
                 self._socket = _datagram_socket(self._address)
             for packet in packets:
                 self._socket.send(packet)
+            _check_last(self._socket)
         except OSError as error:
             self.close()
             where = "{}:{}".format(*self._address)
@@ -166,6 +168,13 @@ class Datagrams:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def _check_last(datagrams: socket.socket) -> None:
+    """Raise what became of the last packet, which no further one would tell."""
+    trouble = datagrams.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if trouble:
+        raise OSError(trouble, os.strerror(trouble))
 
 
 def _datagram_socket(address: tuple[str, int]) -> socket.socket:

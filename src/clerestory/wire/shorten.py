@@ -47,13 +47,13 @@ def shorten(line: bytes, bytes_max: int) -> bytes:
         if excess <= 0:
             break
         value = bytes(members[name])
-        members[name] = msgspec.Raw(_cut(value, len(value) - excess))
+        members[name] = msgspec.Raw(cut(value, len(value) - excess))
     missing = len(content) - len(_encode(members)) + len(b',"_truncated_bytes":%d' % len(content))
     members["_truncated_bytes"] = msgspec.Raw(b"%d" % missing)
     return _encode(members) + end
 
 
-def _cut(value: bytes, bytes_max: int) -> bytes:
+def cut(value: bytes, bytes_max: int) -> bytes:
     """Return an encoded text with the beginning of a value, in so many bytes if that can be."""
     try:
         text = msgspec.json.decode(value, type=str)

@@ -147,7 +147,9 @@ class CloudWatch:
         _check(config)
         self._config = config
         self._streams = StreamNames(config.log_stream)
-        self._service = AwsService("logs", "CLOUDWATCH_LOGS", _options(config))
+        self._service = AwsService(
+            "logs", "CLOUDWATCH_LOGS", AwsOptions.of(config, compress=config.compress_logs)
+        )
         self._groups = LogGroups(
             self._service,
             create_group=config.create_log_group,
@@ -233,21 +235,6 @@ class CloudWatch:
     def close(self) -> None:
         """Close the connection."""
         self._service.close()
-
-
-def _options(config: CloudWatchConfig) -> AwsOptions:
-    return AwsOptions(
-        region=config.region or "",
-        endpoint_url=config.endpoint_url or "",
-        profile=config.profile or "",
-        access_key=config.aws_access_key_id or "",
-        secret_key=config.aws_secret_access_key or "",
-        token=config.aws_session_token or "",
-        credentials=config.credentials,
-        timeout_s=config.timeout,
-        connect_timeout_s=config.connect_timeout,
-        compress=config.compress_logs,
-    )
 
 
 def _name(config: CloudWatchConfig) -> str:

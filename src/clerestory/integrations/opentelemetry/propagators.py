@@ -92,6 +92,15 @@ _OURS: Final[dict[str, type[_HeaderPropagator]]] = {
 }
 
 
+def add(form: str) -> None:
+    """Let the API read and write one more of our forms, beside those that it has."""
+    from opentelemetry.propagate import get_global_textmap, set_global_textmap
+
+    now, more = get_global_textmap(), _OURS[form]()
+    if not more.fields <= set(now.fields):
+        set_global_textmap(CompositePropagator([now, more]))
+
+
 def use(forms: Iterable[str]) -> None:
     """Let the API read and write these forms; one that nobody knows is told and left out."""
     # Not above: that module loads this one when OTEL_PROPAGATORS names one of ours.

@@ -20,6 +20,7 @@ from clerestory.process.exceptions import type_name
 from clerestory.process.values import safe_str
 from clerestory.tracing.blocks import Block
 from clerestory.tracing.details import Details
+from clerestory.tracing.rules import span_rules
 from clerestory.tracing.spans import Span, put_started
 
 if TYPE_CHECKING:
@@ -146,10 +147,11 @@ class Tracer(trace.Tracer):
         span = StartedSpan()
         span.records, span.sets = record_exception, set_status_on_exception
         span.name, span.scope, span.kind = name, self._scope, _kind(kind)
-        span.attributes = {}
+        span.attributes = {} if attributes is None else dict(attributes)
         span.details = _links(links)
         put_started(span, _parent(context), start_time)
-        if attributes:
+        if attributes and len(attributes) > span_rules().attributes_max:
+            span.attributes = {}
             span.set_attributes(attributes)
         return span
 

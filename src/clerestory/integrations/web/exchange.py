@@ -43,6 +43,8 @@ _METHODS: Final = frozenset(
 )
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+=@-]{0,127}")
 _MARK: Final = "_is_instrumented_by_opentelemetry"
+# Set by `XRayMiddleware`, whose segment is the server span.
+XRAY_MARK: Final = "_clerestory_xray"
 _LAYERS_MAX: Final = 8
 _PATH_CHARS: Final = 2048
 _HEADER_CHARS: Final = 512
@@ -262,8 +264,8 @@ def _is_instrumented(owner: Any) -> bool:
         if owner.__class__.__module__.startswith("opentelemetry.instrumentation."):
             return True
         members = getattr(owner, "__dict__", {})
-        if _MARK in members:
-            return bool(members[_MARK])
+        if _MARK in members or XRAY_MARK in members:
+            return bool(members.get(_MARK) or members.get(XRAY_MARK))
         # Middleware and servers' loaders keep the application that they are around so.
         owner = members.get("app") or members.get("_app") or members.get("wsgi_app")
         owner = getattr(owner, "__self__", owner)

@@ -30,6 +30,12 @@ def use_forms(names: Iterable[str]) -> None:
     _in_force[0] = tuple(name for name in names if name in FORMS)
 
 
+def add_form(name: str) -> None:
+    """Let `inject` write one more form, and `extract` read it where no other is found."""
+    if name not in _in_force[0]:
+        _in_force[0] = (*_in_force[0], name)
+
+
 def _function(form: str, index: int) -> Any:
     place = FORMS[form]
     return getattr(import_module(f"{__name__}.{place[0]}"), place[index])

@@ -98,7 +98,8 @@ def documents_of(line: Mapping[str, Any], resource: Mapping[str, Any]) -> list[D
     """
     document = document_of(line, resource)
     is_first = "parent_id" not in document or line.get(SPAN_KIND) == LOCAL_ROOT
-    if document.get("type") == SUBSEGMENT and is_first and TYPE not in line:
+    came_so = line.get(TYPE) in (SEGMENT, SUBSEGMENT)
+    if document.get("type") == SUBSEGMENT and is_first and not came_so:
         return [_around(document, resource)]
     return [document]
 

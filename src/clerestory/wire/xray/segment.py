@@ -29,6 +29,7 @@ from clerestory.wire.xray.members import (
     SCALARS,
     SEGMENT,
     SUBSEGMENT,
+    TEXT,
     TYPE,
     fits,
     is_plain,
@@ -169,15 +170,9 @@ def _line(
     rest = {key: value for key, value in document.items() if key not in _OWN}
     for member in _OF_PLACE if inside else ("type",) if is_part else ():
         rest.pop(member, None)
-    attributes = _attributes(rest)
-    namespace = rest.get("namespace") if is_part else None
-    kind = "internal" if is_part else "server"
-    if type(namespace) is str and namespace in _NAMESPACES:
-        kind = "client"
-        attributes |= _derived(rest.pop("namespace"), name, attributes)
-    if not is_part:
-        _without(rest, ("service", "version"), str)
-    events, failed = _events(rest, start + (duration or 0)), _failed(attributes)
+    kind, failed, attributes, events = take_members(
+        rest, name, is_part=is_part, at=start + (duration or 0)
+    )
     line: Line = {
         "timestamp": start, "level": "ERROR" if failed else "INFO", "logger": LOGGER,
         "kind": "span", "span.kind": kind, "span.status": "error" if failed else "unset",
@@ -189,9 +184,37 @@ def _line(
     line |= {"parent_span_id": parent} if parent else {}
     line |= {"span.events": events} if events else {}
     line |= _links(rest)
-    line |= {TYPE: SUBSEGMENT if is_part else SEGMENT, **attributes}
+    line |= attributes
     _keep_unlike(document, rest, line, inside=inside)
     return line | ({DOCUMENT: rest} if rest else {})
+
+
+def take_members(
+    rest: dict[str, Any], name: str, *, is_part: bool, at: int
+) -> tuple[str, bool, dict[str, Any], list[dict[str, Any]]]:
+    """Take out of a document what spans have names for.
+
+    Args:
+        rest: A document without what names it, its times and what is inside of it; what is left
+            belongs into the attribute `aws.xray.document`.
+        name: Of the document.
+        is_part: Whether it is a subsegment.
+        at: When it ended, in nanoseconds since 1970.
+
+    Returns:
+        Kind of the span, whether it failed, its attributes, its events.
+    """
+    attributes = _attributes(rest)
+    namespace = rest.get("namespace") if is_part else None
+    kind = "internal" if is_part else "server"
+    if type(namespace) is str and namespace in _NAMESPACES:
+        kind = "client"
+        attributes |= _derived(rest.pop("namespace"), name, attributes)
+    if not is_part:
+        _take(rest, _OF_RESOURCE, {})
+    events = _events(rest, at)
+    attributes[TYPE] = SUBSEGMENT if is_part else SEGMENT
+    return kind, _failed(attributes), attributes, events
 
 
 def _keep_unlike(
@@ -214,33 +237,43 @@ def _keep_unlike(
         rest["subsegments"] = document["subsegments"]
 
 
-def _without(rest: dict[str, Any], path: tuple[str, ...], kind: type | str) -> Any:
-    """Take a member of the wanted type out of the rest and return it; None if there is none.
+def _tree() -> dict[str, Any]:
+    """Return the table of members as the objects that they stand in."""
+    root: dict[str, Any] = {}
+    for path, attribute, kind in SCALARS:
+        holder = root
+        for name in path[:-1]:
+            holder = holder.setdefault(name, {})
+        holder[path[-1]] = (attribute, kind)
+    return root
+
+
+_TREE: Final = _tree()
+# What the resource of the program tells.
+_OF_RESOURCE: Final = {"service": {"version": ("service.version", TEXT)}}
+
+
+def _take(rest: dict[str, Any], tree: Mapping[str, Any], found: dict[str, Any]) -> None:
+    """Take members of the wanted types out of the rest.
 
     An object that becomes empty goes, too: the members that left it bring it back.
     """
-    holder, *below = path
-    inner = rest.get(holder)
-    if not below:
-        wanted = fits(inner, kind) if isinstance(kind, str) else type(inner) is kind
-        return rest.pop(holder) if wanted and holder in rest else None
-    if type(inner) is not dict:
-        return None
-    rest[holder] = inner = dict(inner)
-    found = _without(inner, tuple(below), kind)
-    if found is not None and not inner:
-        del rest[holder]
-    return found
+    for key in [name for name in rest if name in tree]:
+        wanted, value = tree[key], rest[key]
+        if type(wanted) is tuple:
+            if fits(value, wanted[1]):
+                found[wanted[0]] = rest.pop(key)
+        elif type(value) is dict and not wanted.keys().isdisjoint(value):
+            rest[key] = inner = dict(value)
+            _take(inner, wanted, found)
+            if not inner:
+                del rest[key]
 
 
 def _attributes(rest: dict[str, Any]) -> dict[str, Any]:
     """Take the members that have an attribute of their own out of the rest."""
     found: dict[str, Any] = {}
-    for path, attribute, kind in SCALARS:
-        if path[0] in rest:
-            value = _without(rest, path, kind)
-            if value is not None:
-                found[attribute] = value
+    _take(rest, _TREE, found)
     if type(rest.get("cause")) is str:
         found[CAUSE] = rest.pop("cause")
     annotations = _members(rest, "annotations", ANNOTATIONS_MAX, plain=True)
