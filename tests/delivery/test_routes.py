@@ -91,12 +91,12 @@ def test_spans_go_where_they_are_taken_or_asked_for(road, options, taken, expect
 
 
 def test_what_each_type_takes_is_documented():
-    """The four that take spans; a new one that does is a line in the docs."""
+    """The five that take spans; a new one that does is a line in the docs."""
     from clerestory.configuration.destinations import TYPES, find
 
     takes = {kind for kind in TYPES if "span" in getattr(find(kind), "kinds", ())}
 
-    assert takes | {"otlp"} == {"console", "memory", "otlp", "server"}
+    assert takes | {"otlp"} == {"console", "memory", "otlp", "server", "xray"}
 
 
 def test_few_records_wait_for_more_and_many_do_not(road):
