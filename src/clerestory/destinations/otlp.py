@@ -152,7 +152,7 @@ class Otlp:
         start = number - batch.first if spool == batch.spool_id else 0
         if self._logs is None or start >= batch.count:
             return 0, ""
-        wanted = _is_log if traces.has_spans(batch.lines) else bool
+        wanted = _is_log if traces.has_spans(batch.lines) else None
         made = logs.encode(_records(batch, wanted, start), batch.resource)
         if not made.count:
             return 0, ""
@@ -190,15 +190,19 @@ class Otlp:
 
 
 def _records(
-    batch: Batch, wanted: Callable[[bytes], bool], start: int = 0
-) -> Iterator[tuple[str, bytes]]:
-    """Yield identity and line of the records that are wanted, from one line on."""
-    index = 0
+    batch: Batch, wanted: Callable[[bytes], bool] | None, start: int = 0
+) -> Iterator[list[tuple[str, bytes]]]:
+    """Yield identity and line of the records that are wanted, from one line on, slice by slice."""
+    first = 0
     for piece in slices(batch.lines):
-        for line in piece.removesuffix(b"\n").split(b"\n"):
-            if index >= start and line and wanted(line):
-                yield batch.record_id(index), line
-            index += 1
+        lines = piece.removesuffix(b"\n").split(b"\n")
+        found = [(index, line) for index, line in enumerate(lines, first) if line]
+        if start > first:
+            found = [one for one in found if one[0] >= start]
+        if wanted is not None:
+            found = [one for one in found if wanted(one[1])]
+        yield [(batch.record_id(index), line) for index, line in found]
+        first += len(lines)
 
 
 def _is_log(line: bytes) -> bool:

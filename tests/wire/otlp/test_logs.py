@@ -50,7 +50,7 @@ NAMES = st.text(max_size=130).filter(
 
 
 def decoded(*lines, resource=RESOURCE):
-    body = logs.encode([(f"s:{n}", one) for n, one in enumerate(lines)], resource).body
+    body = logs.encode([[(f"s:{n}", one) for n, one in enumerate(lines)]], resource).body
     (group,) = ExportLogsServiceRequest.FromString(body).resource_logs
     return group
 
@@ -119,7 +119,7 @@ def test_a_record_is_these_bytes():
     """Golden bytes: a change of the encoding shows here, whoever wrote the decoder."""
     one = b'{"timestamp":1795314823428724290,"level":"WARNING","logger":"a","message":"m","n":-1}'
 
-    body = logs.encode([("s:7", one)], {"service.name": "x"}).body
+    body = logs.encode([[("s:7", one)]], {"service.name": "x"}).body
 
     assert body.hex() == (
         "0a6d0a150a130a0c736572766963652e6e616d6512030a017812540a030a0161"

@@ -29,7 +29,7 @@ TIMES = st.integers(10**18, 2**62)
 
 
 def decoded(*lines):
-    body = traces.encode([(f"s:{n}", one) for n, one in enumerate(lines)], RESOURCE).body
+    body = traces.encode([[(f"s:{n}", one) for n, one in enumerate(lines)]], RESOURCE).body
     (group,) = ExportTraceServiceRequest.FromString(body).resource_spans
     return group
 

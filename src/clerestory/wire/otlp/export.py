@@ -8,16 +8,12 @@ Invariant: records of one scope stay in their order.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from clerestory.wire.protobuf import INT64_MAX, field, key_value, members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-# Pieces are joined by then: thousands of small ones would take fresh memory for each request, and
-# to have that from the kernel takes as long as to encode.
-_PIECES_MAX: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,40 +29,38 @@ class Export:
     body: bytes
 
 
-class Scopes:
-    """Collects encoded records by the name of their scope."""
+class Scopes(dict[str, list[bytes]]):
+    """Encoded records by the name of their scope: tag and size of each, and its content."""
 
     def __init__(self) -> None:
-        self._pieces: dict[str, list[bytes]] = {}
+        super().__init__()
         self._joined: dict[str, list[bytes]] = {}
         self._count = 0
 
-    def add(self, name: str, prefix: bytes, content: bytes) -> None:
-        """Add a record to a scope.
+    def __missing__(self, name: str) -> list[bytes]:
+        found = self[name] = []
+        self._joined.setdefault(name, [])
+        return found
 
-        Args:
-            name: Of the scope.
-            prefix: Tag and size of the content.
-            content: Of the record.
+    def join(self) -> None:
+        """Make one piece of what each scope has got since the last time.
+
+        Thousands of small pieces would take fresh memory for each request, and to have that from
+        the kernel takes as long as to encode.
         """
-        pieces = self._pieces.get(name)
-        if pieces is None:
-            pieces = self._pieces[name] = []
-            self._joined[name] = []
-        pieces += (prefix, content)
-        self._count += 1
-        if len(pieces) >= _PIECES_MAX:
+        for name, pieces in self.items():
+            self._count += len(pieces) // 2
             self._joined[name].append(b"".join(pieces))
-            pieces.clear()
+        self.clear()
 
     def export(self, resource: Mapping[str, Any]) -> Export:
-        """Return the request with all that was added."""
+        """Return the request with all that was joined."""
         attributes = (field(b"\x0a", key_value(name, value)) for name, value in resource.items())
         groups = [field(b"\x0a", b"".join(attributes))]
-        for name, pieces in self._pieces.items():
+        for name, joined in self._joined.items():
             raw = name.encode("utf-8", "replace")
             scope = field(b"\x0a", field(b"\x0a", raw) if raw else b"")
-            groups.append(field(b"\x12", b"".join([scope, *self._joined[name], *pieces])))
+            groups.append(field(b"\x12", b"".join([scope, *joined])))
         return Export(self._count, field(b"\x0a", b"".join(groups)))
 
 

@@ -218,16 +218,18 @@ class _RecordPrefixes(dict[int, bytes]):
 _RECORDS: Final = _RecordPrefixes()
 
 
-def encode(records: Iterable[tuple[str, bytes]], resource: Mapping[str, Any]) -> Export:
+def encode(groups: Iterable[Iterable[tuple[str, bytes]]], resource: Mapping[str, Any]) -> Export:
     """Return an ExportLogsServiceRequest: one resource, a scope for each logger.
 
     Args:
-        records: Identity (at most 99 bytes) and line of each.
+        groups: Identity (at most 99 bytes) and line of each record, some hundred at a time.
         resource: What they have in common.
     """
     scopes = Scopes()
     shape: Shape[Head] | None = None
-    for identity, line in records:
-        scope, content, shape = log_record(line, identity.encode(), shape)
-        scopes.add(scope, _RECORDS[len(content)], content)
+    for records in groups:
+        for identity, line in records:
+            scope, content, shape = log_record(line, identity.encode(), shape)
+            scopes[scope] += (_RECORDS[len(content)], content)
+        scopes.join()
     return scopes.export(resource)

@@ -380,16 +380,18 @@ def _dropped(counts: Any) -> list[bytes]:
     ]
 
 
-def encode(spans: Iterable[tuple[str, bytes]], resource: Mapping[str, Any]) -> Export:
+def encode(groups: Iterable[Iterable[tuple[str, bytes]]], resource: Mapping[str, Any]) -> Export:
     """Return an ExportTraceServiceRequest: one resource, a scope for each logger.
 
     Args:
-        spans: Identity and line of each.
+        groups: Identity and line of each record, some hundred at a time.
         resource: What they have in common.
     """
     scopes = Scopes()
     shape: Shape[Head] | None = None
-    for identity, line in spans:
-        scope, content, shape = span(line, identity.encode(), shape)
-        scopes.add(scope, _SPANS[len(content)], content)
+    for records in groups:
+        for identity, line in records:
+            scope, content, shape = span(line, identity.encode(), shape)
+            scopes[scope] += (_SPANS[len(content)], content)
+        scopes.join()
     return scopes.export(resource)
