@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-SLICE_BYTES: Final = 12_288
+SLICE_BYTES: Final = 32_768
 _WANTED_S: Final = 0.001
 _STRIDE_MAX: Final = 8
 
