@@ -36,7 +36,8 @@ def _answer_to(port, octets):
     said = b""
     with socket.create_connection(("127.0.0.1", port), 10) as one:
         one.sendall(octets)
-        one.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # it may have closed by now
+            one.shutdown(socket.SHUT_WR)
         with contextlib.suppress(ConnectionResetError):
             while found := one.recv(4096):
                 said += found
