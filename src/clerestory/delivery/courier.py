@@ -15,13 +15,14 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from clerestory.delivery.linger import Linger
 from clerestory.model.errors import HoldError, RefusedError, RetryError, TooLargeError
 from clerestory.spool.letters import DeadLetter
 from clerestory.wire.line import time_of
 from clerestory.wire.shorten import shorten
+from clerestory.wire.slices import TURNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
     Alarm = Callable[[str, str], None]
 
+_REST_S_MAX: Final = 0.1
+_LATE_S: Final = 5.0
+_FILLED_MAX: Final = 0.25
+
 
 class Courier:
     """Reads, sends, moves the cursor; in a thread of its own or step by step.
@@ -47,6 +52,7 @@ class Courier:
         poll_s: How often an idle courier looks, in seconds.
         stats: Counts.
         letters: Where what is refused is kept; None drops it, counted.
+        filled: Returns which part of its bound the spool has taken, from 0 to 1.
         alarm: Told a level's name and a text when the destination does not take records, and when
             it takes them again.
 
@@ -66,6 +72,7 @@ class Courier:
         stats: DestinationStats,
         letters: DeadLetters | None,
         alarm: Alarm,
+        filled: Callable[[], float] = float,
     ) -> None:
         self._reader = reader
         self._cursor = cursor
@@ -75,6 +82,7 @@ class Courier:
         self._stats = stats
         self._letters = letters
         self._alarm = alarm
+        self._filled = filled
         self._linger = Linger(reader, policy)
         self._stopping = threading.Event()
         self._hurried = threading.Event()
@@ -116,6 +124,7 @@ class Courier:
         return True
 
     def _run(self) -> None:
+        TURNS.patience = self._patience_s
         try:
             self._send_until_stopped()
         finally:
@@ -135,6 +144,17 @@ class Courier:
             else:
                 self._stopping.wait(wait_s)
 
+    def _patience_s(self) -> float:
+        """Return how long a rest may be: the more waits, and the longer, the shorter."""
+        if self._stopping.is_set() or self._hurried.is_set() or self._linger.is_urgent:
+            return 0.0
+        pressure = max(self._oldest_age_s() / _LATE_S, self._filled() / _FILLED_MAX)
+        return _REST_S_MAX * max(0.0, 1.0 - pressure)
+
+    def _oldest_age_s(self) -> float:
+        oldest = time_of(self._reader.oldest())
+        return max(0.0, (time.time_ns() - oldest) / 1e9) if oldest else 0.0
+
     def tick(self, now: float) -> bool:
         """Send one batch if it is time to; say whether that went anywhere.
 
@@ -153,10 +173,9 @@ class Courier:
 
     def counts(self) -> dict[str, Any]:
         """Return what was counted, and what waits."""
-        oldest = time_of(self._reader.oldest())
         return {
             **{key: getattr(self._stats, key) for key in self._stats.__slots__},
-            "oldest_age_s": max(0.0, (time.time_ns() - oldest) / 1e9) if oldest else 0.0,
+            "oldest_age_s": self._oldest_age_s(),
             "worker_alive": self.thread is not None and self.thread.is_alive(),
         }
 

@@ -22,9 +22,13 @@ _URGENT: Final = re.compile(rb'"level":"(?:ERROR|ALERT|CRITICAL|EMERGENCY)"')
 
 
 class Linger:
-    """Looks at what waits, each time only at what it has not seen yet."""
+    """Looks at what waits, each time only at what it has not seen yet.
 
-    __slots__ = ("_lines", "_now", "_policy", "_reader", "_seen", "_since", "_start", "_urgent")
+    Attributes:
+        is_urgent: Whether a line of level ERROR or above is among what was seen.
+    """
+
+    __slots__ = ("_lines", "_now", "_policy", "_reader", "_seen", "_since", "_start", "is_urgent")
 
     def __init__(
         self, reader: Reader, policy: RoutePolicy, now: Callable[[], float] = time.monotonic
@@ -39,7 +43,7 @@ class Linger:
         self._seen: Place | None = None
         self._since = 0.0
         self._lines = 0
-        self._urgent = False
+        self.is_urgent = False
 
     def is_due(self, place: Place) -> bool:
         """Say whether what waits behind a place should be sent now."""
@@ -55,7 +59,10 @@ class Linger:
             self._since = self._now()
         self._seen = after
         self._lines += shown.count(b"\n")
-        if more or self._lines >= self._policy.linger_lines:
-            return True
-        self._urgent = self._urgent or _URGENT.search(shown) is not None
-        return self._urgent or self._now() - self._since >= self._policy.linger_s
+        self.is_urgent = self.is_urgent or _URGENT.search(shown) is not None
+        return (
+            self.is_urgent
+            or more
+            or self._lines >= self._policy.linger_lines
+            or self._now() - self._since >= self._policy.linger_s
+        )

@@ -9,10 +9,11 @@ spool for the next process.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from clerestory.delivery.adoption import Adopter
 from clerestory.delivery.courier import Courier
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from clerestory.delivery.policy import Route
     from clerestory.delivery.road import Road
+
+_POLLS_A_LOOK: Final = 5
 
 
 def _silent(_level: str, _text: str) -> None:
@@ -94,6 +97,8 @@ class Pipeline:
         self.stats = RoadStats()
         self.road: Road | None = None
         self.append: Callable[[bytes], object] = _refuse
+        self._stopping = threading.Event()
+        self._rolls = threading.Lock()
         self.spool = Spool(
             plan.directory,
             resource=plan.resource,
@@ -103,7 +108,6 @@ class Pipeline:
             ships=plan.ships,
         )
         self.couriers = [self._courier(route) for route in routes]
-        self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._keep, name="clerestory-keeper", daemon=True)]
         if plan.ships and plan.directory is not None and adopters and plan.adopt_s > 0:
             adopter = Adopter(plan.directory, adopters, mask=plan.mask)
@@ -118,6 +122,12 @@ class Pipeline:
         self.append = append
         if self.road is not None and self.road.pipeline is self:
             self.road.write = append
+        self._wake_keeper()
+
+    def _wake_keeper(self) -> None:
+        """Let the keeper look now; as it may be a signal handler that rolls, nothing waits."""
+        with contextlib.suppress(RuntimeError):
+            self._rolls.release()
 
     def append_when_full(self, line: bytes) -> None:
         """Append a line that the current segment had no room for."""
@@ -145,7 +155,11 @@ class Pipeline:
             stats=stats,
             letters=None if directory is None else DeadLetters(directory, name),
             alarm=self.plan.alarm,
+            filled=self._filled,
         )
+
+    def _filled(self) -> float:
+        return self.spool.backlog_bytes / self.plan.limits.bytes_max
 
     # -- running --------------------------------------------------------------------------
 
@@ -158,7 +172,10 @@ class Pipeline:
                 courier.start()
 
     def _keep(self) -> None:
-        while not self._stopping.wait(self.plan.poll_s / 2):
+        while True:
+            self._rolls.acquire(timeout=self.plan.poll_s * _POLLS_A_LOOK)
+            if self._stopping.is_set():
+                return
             try:
                 self._keep_once(time.monotonic())
             except Exception:
@@ -217,6 +234,7 @@ class Pipeline:
         self.stop()
         ended = [courier.join(deadline) for courier in self.couriers]
         self._stopping.set()
+        self._wake_keeper()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(max(0.05, deadline - time.monotonic()))

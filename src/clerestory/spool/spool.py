@@ -246,21 +246,32 @@ class Spool:
             segment.close(unlink=True)
             return
         index = next(self._indices)
-        segment.recycle(index, self._segment_path(index))
-        self._offer_spare(segment)
+        try:
+            segment.recycle(index, self._segment_path(index))
+        except OSError:
+            segment.close(unlink=True)
+        else:
+            self._offer_spare(segment)
 
     def _make_spare(self) -> None:
         room = self._bytes() + self._limits.segment_bytes <= self._limits.bytes_max
         if room and self._disk_has_room():
             try:
-                spare = self._new_segment()
+                self._offer_spare(self._cleared_segment())
             except OSError:
                 self._stats.errors["segment_create"] += 1
             else:
-                spare.touch()
-                self._offer_spare(spare)
                 return
         self._give_up_oldest()
+
+    def _cleared_segment(self) -> Segment:
+        segment = self._new_segment()
+        try:
+            segment.clear()
+        except OSError:
+            segment.close(unlink=True)
+            raise
+        return segment
 
     def _offer_spare(self, segment: Segment) -> None:
         """Set the spare, unless a caller made the next segment itself in the meantime."""
