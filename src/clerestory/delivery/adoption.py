@@ -52,19 +52,27 @@ class ForeignSpool:
         self.path = path
         self.resource = _read_resource(path / RESOURCE_NAME)
         self.segments: Mapping[int, ForeignSegment] = {}
-        self.refresh()
 
-    def refresh(self) -> None:
-        """See the segments that are there now; only the last may still grow."""
-        files = sorted(self.path.glob(f"*{SUFFIX}"))
+    def refresh(self, *, dead: bool) -> None:
+        """See the segments that are there now.
+
+        Args:
+            dead: Whether nothing more comes; else the last one that is begun may still grow.
+        """
         found = {}
-        for file in files:
+        sealed = dead
+        for file in sorted(self.path.glob(f"*{SUFFIX}"), reverse=True):
             try:
-                segment = ForeignSegment(file, sealed=file != files[-1])
+                segment = ForeignSegment(file, sealed=sealed)
             except FileNotFoundError:
                 continue  # delivered, and removed by its owner, since the folder was listed
             found[segment.index] = segment
+            sealed = sealed or segment.is_begun
         self.segments = found
+
+    def damaged_bytes(self) -> int:
+        """Return how many bytes are zero where lines were."""
+        return sum(segment.damaged_bytes() for segment in self.segments.values())
 
     def wanted_by(self) -> set[str]:
         """Return the names of the destinations that its process has or had."""
@@ -79,7 +87,9 @@ class Adopter:
         routes: Who takes records, and how.
         mask: What lines pass through as they leave.
         ships_living: Whether spools of living processes that ask for an agent are shipped too.
-        alarm: Told a level's name and a text when a destination fails, and when it recovers.
+        alarm: Told a level's name and a text when a spool turns out to be damaged.
+        is_heard: Whether `alarm` is told as well when a destination fails, and when it recovers;
+            not where the couriers of the process itself say so.
 
     Attributes:
         stats: Counts by destination.
@@ -93,12 +103,14 @@ class Adopter:
         mask: Callable[[bytes], bytes] = bytes,
         ships_living: bool = False,
         alarm: Callable[[str, str], None] | None = None,
+        is_heard: bool = True,
     ) -> None:
         self._directory = directory
         self._routes = {route.destination.name: route for route in routes}
         self._mask = mask
         self._ships_living = ships_living
         self._alarm = alarm or _silent
+        self._heard = self._alarm if is_heard else _silent
         self._shipments: dict[Path, _Shipment] = {}
         self.stats: dict[str, DestinationStats] = {}
 
@@ -127,7 +139,16 @@ class Adopter:
                 break
             if shipment.send(stopping):
                 self._shipments.pop(shipment.folder).release()
+                self._tell_damage(shipment)
         return self.delivered - before
+
+    def _tell_damage(self, shipment: _Shipment) -> None:
+        if shipment.damaged_bytes:
+            self._alarm(
+                "ERROR",
+                f"spool {shipment.spool.id} was damaged: {shipment.damaged_bytes} bytes were zero "
+                "where records had been, those are lost; check the disk",
+            )
 
     def close(self) -> None:
         """Let go of every spool and connection; what is not delivered stays."""
@@ -162,23 +183,30 @@ class Adopter:
             poll_s=0.0,
             stats=self.stats.setdefault(name, DestinationStats()),
             letters=DeadLetters(self._directory, name),
-            alarm=self._alarm,
+            alarm=self._heard,
         )
 
 
 class _Shipment:
-    """A spool that is held, and its couriers."""
+    """A spool that is held, and its couriers.
+
+    Attributes:
+        spool: See above.
+        couriers: One a destination.
+        damaged_bytes: How many bytes of it were lost, once it was sent.
+    """
 
     def __init__(self, folder: Path, locks: list[int]) -> None:
         self.folder = folder
         self.spool = ForeignSpool(folder)
         self.couriers: list[Courier] = []
+        self.damaged_bytes = 0
         self._locks = locks
 
     def send(self, stopping: threading.Event | None) -> bool:
         """Send a stretch; say whether the spool is done with or is not ours to finish."""
         dead = self._owner_is_dead()
-        self.spool.refresh()
+        self.spool.refresh(dead=dead)
         waits = False
         for courier in self.couriers:
             courier.hurry(now=dead)
@@ -190,6 +218,7 @@ class _Shipment:
             waits = waits or not courier.is_done()
         if not dead or waits:
             return False
+        self.damaged_bytes = self.spool.damaged_bytes()
         known = {courier.destination.name for courier in self.couriers}
         if all(name in known or _is_transient(name) for name in self.spool.wanted_by()):
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -244,7 +273,7 @@ def _lock(path: Path) -> int | None:
 
 
 def _silent(_level: str, _text: str) -> None:
-    """Tell nobody: the courier of the living process says it."""
+    """Tell nobody."""
 
 
 def _is_transient(name: str) -> bool:

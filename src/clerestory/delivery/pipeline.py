@@ -110,7 +110,9 @@ class Pipeline:
         self.couriers = [self._courier(route) for route in routes]
         self._threads = [threading.Thread(target=self._keep, name="clerestory-keeper", daemon=True)]
         if plan.ships and plan.directory is not None and adopters and plan.adopt_s > 0:
-            adopter = Adopter(plan.directory, adopters, mask=plan.mask)
+            adopter = Adopter(
+                plan.directory, adopters, mask=plan.mask, alarm=plan.alarm, is_heard=False
+            )
             self._threads.append(
                 threading.Thread(
                     target=self._adopt, args=(adopter,), name="clerestory-adopter", daemon=True

@@ -118,14 +118,15 @@ class Reader:
         return self._batch(self._cut)
 
     def _batch(self, cut: _Cut) -> Batch:
-        chosen = cut.lines if self._selection is None else self._selection.apply(cut.lines)
+        lines = cut.lines if b"\0" not in cut.lines else cut.lines.replace(b"\0", b"")
+        chosen = lines if self._selection is None else self._selection.apply(lines)
         return Batch(
             spool_id=self._source.id,
             first=cut.place.number,
             count=cut.count,
             lines=self._mask(chosen),
             resource=self._source.resource,
-            sparse=chosen is not cut.lines,
+            sparse=chosen is not lines,
             ahead=lambda taken: self._behind(cut, taken),
         )
 

@@ -189,16 +189,34 @@ class ForeignSegment:
             os.close(descriptor)
         self._end = 0
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether it holds anything."""
+        return self._map[:1] > b"\0"
+
     def end(self) -> int:
         """Return the offset behind the last whole line.
 
         While the owner lives, what it copies may be seen in any order; but a line that is not yet
-        whole has a zero byte in it, so nothing behind the first zero byte is read.
+        whole has a zero byte in it, so nothing behind the first zero byte is read. When nothing
+        more comes, only the last line may be one that a kill cut short: zeros in front of it are
+        damage, and lines go on behind.
         """
-        zero = self._map.find(b"\0", self._end)
-        whole = self._map.rfind(b"\n", self._end, zero if zero >= 0 else len(self._map)) + 1
-        self._end = max(self._end, whole)
+        if not self.sealed:
+            zero = self._map.find(b"\0", self._end)
+            whole = self._map.rfind(b"\n", self._end, zero if zero >= 0 else len(self._map)) + 1
+            self._end = max(self._end, whole)
+        elif self._end == 0:
+            whole = self._map.rfind(b"\n") + 1
+            begin = self._map.rfind(b"\n", 0, max(0, whole - 1)) + 1
+            is_torn = self._map.find(b"\0", begin, whole) >= 0
+            self._end = begin if is_torn else whole
         return self._end
+
+    def damaged_bytes(self) -> int:
+        """Return how many bytes in front of its end are zero: what stood there is lost."""
+        end = self.end()
+        return self._map[:end].count(0) if self._map.find(b"\0", 0, end) >= 0 else 0
 
     def read(self, start: int, stop: int) -> bytes:
         """Return the bytes from `start` to `stop`."""
