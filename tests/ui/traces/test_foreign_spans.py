@@ -82,8 +82,14 @@ def test_the_panel_of_a_foreign_span_tells_all_of_it(page: Page, server: ServerP
     span = server.get(f"/api/v1/traces/{server.trace_id}")["spans"][0]  # type: ignore[attr-defined]
     assert f'"ts": "{span["ts"]}"' in panel.locator("pre").inner_text()
 
+    for view in ("tally", "span"):
+        page.keyboard.press("v")
+        page.wait_for_selector(f".{view}-sheet .sheet-row")
+        assert set(page.evaluate(heights.replace("span-line", "sheet-row"))) == {22}
+        assert "\\e[31m" in page.locator(".sheet .sel").inner_text()
+        assert page.evaluate(WIDTH)
     page.click("#tab-Span")
-    page.click(".span-line:has-text('xxxx')")
+    page.click(".sheet-row:has-text('xxxx')")
     wait_for(lambda: "clocks" in panel.inner_text(), "the other span")
     for tab in ("Logs", "Process", "Links", "JSON", "Span"):
         page.click(f"#tab-{tab}")

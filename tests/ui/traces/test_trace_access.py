@@ -18,11 +18,18 @@ PAGES = (
     ("/sampling", ".rules tbody tr", "New rule"),
     ("/sampling", ".rules tbody tr", "New group"),
 )
+# The further views of a trace are made of the same parts, so that each is seen in one theme.
+VIEWS = (
+    (f"/traces/{STORY}?view=services", ".sheet-row", "", "dark"),
+    (f"/traces/{STORY}?view=table&only=service:0000000000000004", ".sheet-row", "", "light"),
+)
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize(("place", "ready", "button"), PAGES)
+@pytest.mark.parametrize(
+    ("place", "ready", "button", "theme"),
+    [*((*one, theme) for one in PAGES for theme in ("light", "dark")), *VIEWS],
+)
 def test_axe_finds_nothing_serious(
     browser: Browser, server: ServerProcess, place: str, ready: str, button: str, theme: Any
 ) -> None:

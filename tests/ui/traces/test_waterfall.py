@@ -175,12 +175,19 @@ def test_an_open_span_grows_until_its_end_arrives(page: Page, server: ServerProc
     place = "document.querySelector('.bar.open .moving').getAttribute('d')"
     first = page.evaluate(place)
     wait_for(lambda: page.evaluate(place) != first, "the end moves")
+    page.click(".views button:has-text('Table')")
+    page.wait_for_selector(".sheet-row .state:has-text('running')")
+    took = page.locator(".sheet-row .took")
+    shown = took.inner_text()
+    wait_for(lambda: took.inner_text() != shown, "it grows in the table, too")
 
     done = Telling(one.start_ns, one.trace_id)
     done.span("batch", "night run", 0, 900)
     done.span("batch", "step", 100, 200, root)
     tell(server, done)
 
+    page.wait_for_selector(".sheet-row:has-text('900 ms'):has-text('ended')")
+    page.keyboard.press("v")
     wait_for(lambda: lines(page) == ["night run", "step"], "what has arrived since")
     assert page.locator(".bar.open").count() == 0
     assert "900 ms" in page.locator(".span-line").first.inner_text()

@@ -20,7 +20,7 @@ const GROUPS: [string, [string, string][]][] = [
   ["Traces", [
     ["j k", "next, previous trace or span"], ["← →", "fold, unfold"], ["Enter", "open"], ["Esc", "close, back to the list"],
     ["t", "from a log to its trace, and back"], ["l", "to the logs"], ["z", "zoom to the span"], ["p", "critical path"],
-    ["e E", "next, previous error"], ["c", "copy the span as JSON"],
+    ["e E", "next, previous error"], ["c", "copy the span as JSON"], ["v V", "waterfall, by service, table"],
   ]],
   ["Page", [
     ["Ctrl K", "commands"], ["y", "copy link"], ["d", "day, night"], ["g l", "logs"], ["g t", "traces"], ["g m", "map"], ["g q", "query"], ["?", "this list"],

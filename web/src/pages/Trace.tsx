@@ -1,4 +1,4 @@
-/* One trace: all of it (band), its spans under each other (waterfall), one of them (panel). */
+/* One trace: all of it (band), its spans (waterfall, by service, table), one of them (panel). */
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
@@ -14,16 +14,19 @@ import { SearchBar } from "../search/SearchBar.tsx";
 import { adopt } from "../style/adopt.ts";
 import styles from "../style/trace.css?inline";
 import { listUrl } from "../traces/places.ts";
-import { COMMANDS, openLog, showNamed, toLogs } from "../waterfall/keys.ts";
+import { COMMANDS, keepPlace, openLog, showNamed, toLogs } from "../waterfall/keys.ts";
 import { Minimap } from "../waterfall/Minimap.tsx";
 import { SpanPanel } from "../waterfall/SpanPanel.tsx";
 import { chosen, failure, isForsaken, isReading, leaveTrace, readTrace, setNow, trace, traceId, tree } from "../waterfall/state.ts";
+import { SpanTable } from "../waterfall/tables/SpanTable.tsx";
+import { TallyTable } from "../waterfall/tables/TallyTable.tsx";
+import { view } from "../waterfall/tables/view.ts";
 import { Limits, Shares, Toolbar } from "../waterfall/Toolbar.tsx";
 import { Waterfall } from "../waterfall/Waterfall.tsx";
 
 adopt(styles);
 
-const KEYS: [string, string][] = [["↑ ↓", "span"], ["z", "zoom"], ["p", "critical path"], ["t", "log"], ["e", "next error"]];
+const KEYS: [string, string][] = [["↑ ↓", "span"], ["v", "view"], ["z", "zoom"], ["p", "critical path"], ["t", "log"], ["e", "next error"]];
 const MOVE_MS = 200;
 const REFRESH_MS = 2000;
 /* A trace that was looked for too early may still be on its way. */
@@ -56,6 +59,7 @@ export function TracePage({ onHelp }: { onHelp: () => void }) {
   useLife();
   useEffect(() => { void readTrace(true); }, [id]);
   useEffect(() => { if (told) showNamed(); }, [told?.trace_id, told === null]);
+  useEffect(() => { if (told) keepPlace(); }, [view.value]);
   useEffect(() => {
     pageCommands.value = COMMANDS;
     return () => {
@@ -82,7 +86,7 @@ export function TracePage({ onHelp }: { onHelp: () => void }) {
           <Toolbar />
           <Limits />
           {told && told.spans.length === 0 && <div class="note lv-none" role="status">No span of this trace is stored, only records that name it.</div>}
-          {told && <Waterfall onOpenLog={openLog} />}
+          {told && <Spans />}
           <Shares />
         </section>
         {node && <SpanPanel key={node.span.span_id} node={node} onOpenLogs={toLogs} onOpenLog={openLog} />}
@@ -91,4 +95,9 @@ export function TracePage({ onHelp }: { onHelp: () => void }) {
       <Drawers drawer={drawer} side="" withTime={false} />
     </div>
   );
+}
+
+function Spans() {
+  if (view.value === "services") return <TallyTable />;
+  return view.value === "table" ? <SpanTable /> : <Waterfall onOpenLog={openLog} />;
 }

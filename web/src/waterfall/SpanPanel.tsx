@@ -33,7 +33,7 @@ const tab = signal<Tab>("Span");
 
 export function closeSpan(): void {
   choose("");
-  document.querySelector<HTMLElement>(".spans")?.focus();
+  document.querySelector<HTMLElement>(".fall-side [role$=grid]")?.focus();
 }
 
 export function spanJson(node: Node): string {
@@ -65,7 +65,8 @@ export function SpanPanel(props: Props) {
   );
 }
 
-function stateOf(node: Node): [string, string] {
+/** How a span ended: its look, and a word. */
+export function stateOf(node: Node): [string, string] {
   if (node.span.pending) return ["ok", "RUNNING"];
   if (node.span.status === "error") return ["error", "FAILED"];
   return ["none", node.span.status === "ok" ? "OK" : "ENDED"];

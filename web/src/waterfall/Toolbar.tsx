@@ -6,6 +6,7 @@ import { Duration } from "../traces/Figure.tsx";
 import { durationText, shareText } from "../traces/figures.ts";
 import { sharesOf } from "./critical.ts";
 import { critical, excessOf, isForsaken, type LogChoice, logChoice, readAll, slotOf, SPANS_ALL, trace, tree, usualOf, withCritical } from "./state.ts";
+import { showView, view, VIEWS } from "./tables/view.ts";
 
 const SHARES_MAX = 4;
 const CHOICES: [LogChoice, string][] = [["none", "No logs"], ["warnings", "Warnings"], ["all", "All logs"]];
@@ -24,13 +25,26 @@ export function Toolbar() {
       {open > 0 && !isForsaken.value && <span class="state lv-ok"><span class="dot" />{countText(open)} running</span>}
       <Against />
       <span class="grow" />
+      {view.value === "waterfall" && <OfWaterfall />}
+      <span class="segment views" role="group" aria-label="View">
+        {VIEWS.map(([name, text]) => (
+          <button key={name} aria-pressed={view.value === name} onClick={() => showView(name)}>{text}</button>
+        ))}
+      </span>
+    </div>
+  );
+}
+
+function OfWaterfall() {
+  return (
+    <>
       <button class="control small" aria-pressed={withCritical.value} onClick={() => { withCritical.value = !withCritical.value; }}>Critical path</button>
       <span class="segment" role="group" aria-label="Records between the spans">
         {CHOICES.map(([choice, text]) => (
           <button key={choice} aria-pressed={logChoice.value === choice} onClick={() => { logChoice.value = choice; }}>{text}</button>
         ))}
       </span>
-    </div>
+    </>
   );
 }
 
@@ -41,7 +55,7 @@ function Against() {
   if (!main || !known) return null;
   const excess = excessOf(main);
   return (
-    <span class="muted wide">usual p95 <b class="ink"><Duration ns={known.p95_ns} /></b>
+    <span class="muted wide against-usual">usual p95 <b class="ink"><Duration ns={known.p95_ns} /></b>
       {excess > 1 && <>, this one <b class="lv-error excess">{excess >= 10 ? excess.toFixed(0) : excess.toFixed(1)}×</b></>}</span>
   );
 }
@@ -64,7 +78,7 @@ export function Limits() {
 export function Shares() {
   const pieces = critical.value;
   const sum = pieces.reduce((total, piece) => total + piece.to - piece.from, 0);
-  if (!withCritical.value || sum <= 0) return null;
+  if (!withCritical.value || sum <= 0 || view.value === "table") return null;
   const shares = sharesOf(pieces);
   let x = 0;
   return (

@@ -2,25 +2,22 @@
 
      tree, folds -> [waterfall] -> lines on screen */
 
-import { effect, signal, useSignal } from "@preact/signals";
-import { useEffect, useLayoutEffect } from "preact/hooks";
+import { signal } from "@preact/signals";
+import { useLayoutEffect } from "preact/hooks";
 
 import { Glyph } from "../parts/Glyph.tsx";
 import { levelLook } from "../parts/level.ts";
 import { countText, oneLine } from "../parts/text.ts";
-import { useSize } from "../parts/useSize.ts";
+import { useRows } from "../parts/useRows.ts";
 import { Duration } from "../traces/Figure.tsx";
 import { Axis, Lanes, lineTitle, ROW_PX } from "./Lanes.tsx";
-import { chosen, choose, cursor, excessOf, folded, isForsaken, keyOf, lengthOf, lines, marked, slotOf, tree, turn } from "./state.ts";
+import { chosen, choose, cursor, excessOf, folded, isForsaken, keyOf, lengthOf, lines, marked, slotOf, tree, turn, wanted } from "./state.ts";
 import { countBelow, type Line, type Node } from "./tree.ts";
 
-const OVERSCAN = 6;
 const INDENT_PX = 14;
 const INDENT_PX_MIN = 2;
 const EXCESS_MIN = 1.5;
 
-/** Set to the index of a line to have it scrolled into view. */
-export const wanted = signal(-1);
 const nameWidth = signal(352);
 
 function nameWidthOf(width: number): number {
@@ -29,14 +26,9 @@ function nameWidthOf(width: number): number {
 }
 
 export function Waterfall({ onOpenLog }: { onOpenLog: (id: string) => void }) {
-  const { element: box, size } = useSize<HTMLDivElement>([900, 600]);
-  const top = useSignal(0);
-  useEffect(() => effect(() => scrollToWanted(box.current)), []);
   const shown = lines.value;
-  const [width, height] = size.value;
+  const { element: box, width, first, last, onScroll } = useRows<HTMLDivElement>(shown.length, wanted, () => ROW_PX);
   useLayoutEffect(() => { nameWidth.value = nameWidthOf(width); }, [width]);
-  const first = Math.max(0, Math.min(shown.length, Math.floor(top.value / ROW_PX)) - OVERSCAN);
-  const last = Math.min(shown.length, Math.ceil((top.value + height) / ROW_PX) + OVERSCAN);
   const lane = Math.max(40, width - nameWidth.value);
   const at = shown.findIndex((line) => keyOf(line) === cursor.value);
   const onClick = (event: MouseEvent) => take(event, onOpenLog);
@@ -45,7 +37,7 @@ export function Waterfall({ onOpenLog }: { onOpenLog: (id: string) => void }) {
       <div class="thead" aria-hidden="true"><span class="name"><span class="grow">span, service</span><span>duration</span></span><Axis width={lane} /></div>
       <div class="spans" ref={box} tabIndex={0} role="treegrid" aria-label="Spans" aria-rowcount={shown.length}
         aria-activedescendant={at >= first && at < last ? `line-${at}` : undefined}
-        onScroll={() => { top.value = box.current?.scrollTop ?? 0; }} onClick={onClick}>
+        onScroll={onScroll} onClick={onClick}>
         <div class="spans-height" role="presentation" style={{ height: `${shown.length * ROW_PX}px` }}>
           {shown.slice(first, last).map((line, i) => <Named key={i} line={line} index={first + i} />)}
           <Lanes first={first} last={last} width={lane} />
@@ -53,15 +45,6 @@ export function Waterfall({ onOpenLog }: { onOpenLog: (id: string) => void }) {
       </div>
     </div>
   );
-}
-
-function scrollToWanted(element: HTMLElement | null): void {
-  const index = wanted.value;
-  if (index < 0 || !element) return;
-  wanted.value = -1;
-  const place = index * ROW_PX;
-  if (place < element.scrollTop) element.scrollTop = place;
-  else if (place + ROW_PX > element.scrollTop + element.clientHeight) element.scrollTop = place + ROW_PX - element.clientHeight;
 }
 
 function take(event: MouseEvent, onOpenLog: (id: string) => void): void {
@@ -97,7 +80,7 @@ function Named({ line, index }: { line: Line; index: number }) {
         <i class="sw" /><span class="op mono cut">{oneLine(node.span.name, 300) || "no name"}</span>
         <span class="sv cut">{oneLine(node.span.service, 100)}{isFolded && ` +${countText(countBelow(node))}`}</span>
         <Marks node={node} />
-        <span class="num">{node.span.pending ? <>{isForsaken.value ? "open" : <Duration ns={lengthOf(node)} />}</> : <Duration ns={node.end - node.start} />}</span>
+        <span class="num"><Took node={node} /></span>
       </span>
     </div>
   );
@@ -109,10 +92,24 @@ function Marks({ node }: { node: Node }) {
     <span class="marks">
       {excess >= EXCESS_MIN && <span class="lv-warn excess" title={`${excess.toFixed(1)} times the usual p95`}>{excess >= 10 ? excess.toFixed(0) : excess.toFixed(1)}×</span>}
       {node.span.status === "error" && <span class="lv-error" role="img" aria-label="failed"><Glyph name="error" /></span>}
-      {node.early > 0 && <span class="lv-warn" role="img" aria-label="clocks differ"><Glyph name="warn" /></span>}
-      {node.span.orphan && <span class="lv-none" role="img" aria-label="its parent is not stored"><Glyph name="none" /></span>}
+      <Oddities node={node} />
     </span>
   );
+}
+
+/** What is odd about where a span stands. */
+export function Oddities({ node }: { node: Node }) {
+  return (
+    <>
+      {node.early > 0 && <span class="lv-warn" role="img" aria-label="clocks differ" title="clocks differ"><Glyph name="warn" /></span>}
+      {node.span.orphan && <span class="lv-none" role="img" aria-label="its parent is not stored" title="its parent is not stored"><Glyph name="none" /></span>}
+    </>
+  );
+}
+
+/** How long a span took, or has taken so far. */
+export function Took({ node }: { node: Node }) {
+  return node.span.pending && isForsaken.value ? <>open</> : <Duration ns={lengthOf(node)} />;
 }
 
 interface LogLineProps {

@@ -3,26 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import type { Span, Trace } from "../api/traces.ts";
 import { criticalPath, sharesOf } from "./critical.ts";
-import { linesOf, treeOf } from "./tree.ts";
-
-type Told = [depth: number, start: number, duration: number, more?: Partial<Span>];
-
-const SECOND = 1_795_314_823n * 1_000_000_000n;
-
-function spanOf([depth, start, duration, more]: Told, index: number): Span {
-  return {
-    span_id: String(index), parent_span_id: depth === 0 ? "" : "x", depth, orphan: false, name: `span ${index}`, service: `s${index % 3}`,
-    scope: "", kind: "internal", status: "unset", status_message: "", ts: String(SECOND + BigInt(start)), duration_ns: duration, pending: false,
-    trace_state: "", peer: "", peer_kind: "", dropped: 0, attrs: {}, resource: 0, events: [], links: [], ...more,
-  };
-}
-
-function treeFrom(told: Told[]) {
-  const trace = { spans: told.map(spanOf), logs: [] } as unknown as Trace;
-  return treeOf(trace);
-}
+import { randomOf, type Told, treeFrom } from "./tables/told.ts";
+import { linesOf } from "./tree.ts";
 
 function pathOf(told: Told[], now = 0): [string, number, number][] {
   const { main } = treeFrom(told);
@@ -52,15 +35,6 @@ test("what a queue handed on, and what is open below a finished span, is not wai
 test("an open root is measured until now", () => {
   assert.deepEqual(pathOf([[0, 0, 0, { pending: true }], [1, 10, 30]], 70), [["0", 0, 10], ["1", 10, 40], ["0", 40, 70]]);
 });
-
-/* A small generator with a seed, so that a failure can be met again. */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    return state % below;
-  };
-}
 
 test("the pieces of any tree sum to the root's duration and do not overlap", () => {
   for (let seed = 1; seed <= 400; seed += 1) {

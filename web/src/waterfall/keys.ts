@@ -1,4 +1,4 @@
-/* What the keys of the waterfall do. */
+/* What the keys do in the views of a trace. */
 
 import { go, setParams } from "../address/address.ts";
 import { choosePointed } from "../app/commands.ts";
@@ -6,68 +6,79 @@ import type { Command } from "../app/page-commands.ts";
 import { copy, say } from "../parts/clipboard.ts";
 import { levelLook } from "../parts/level.ts";
 import { backToLog, listUrl, openLogs } from "../traces/places.ts";
-import { chosen, choose, cursor, keyOf, lines, logChoice, marked, now, reveal, trace, tree, turn, withCritical, zoomed, zoomTo } from "./state.ts";
+import { chosen, choose, cursor, logChoice, marked, now, reveal, trace, tree, turn, wanted, withCritical, zoomed, zoomTo } from "./state.ts";
 import { closeSpan, spanJson } from "./SpanPanel.tsx";
-import { endOf, type Line, type Node } from "./tree.ts";
-import { wanted } from "./Waterfall.tsx";
+import { find, type Item, items, keyOfItem, listAll, only, openTally, tallyLines, turnService, turnView, view } from "./tables/view.ts";
+import { isOf } from "./tables/tallies.ts";
+import { endOf, type Node } from "./tree.ts";
 
 function place(): number {
-  return lines.peek().findIndex((line) => keyOf(line) === cursor.peek());
+  return items.peek().findIndex((item) => keyOfItem(item) === cursor.peek());
 }
 
 /** Stand on a line; an open panel goes with it. */
 export function standOn(index: number): void {
-  const all = lines.peek();
+  const all = items.peek();
   const line = all[Math.max(0, Math.min(all.length - 1, index))];
   if (!line) return;
-  cursor.value = keyOf(line);
+  cursor.value = keyOfItem(line);
   wanted.value = all.indexOf(line);
   if (line.kind === "span" && chosen.peek() !== "") choose(line.node.span.span_id);
 }
 
 function moveBy(step: number): void {
-  standOn(place() < 0 ? (step > 0 ? 0 : lines.peek().length - 1) : place() + step);
+  standOn(place() < 0 ? (step > 0 ? 0 : items.peek().length - 1) : place() + step);
 }
 
-function here(): Line | undefined {
-  return lines.peek()[place()];
+function here(): Item | undefined {
+  return items.peek()[place()];
 }
 
 /** The span that is meant: under the cursor, else the one whose panel is open. */
 function spanHere(): Node | null {
   const line = here();
-  if (line) return line.node;
+  if (line && line.kind !== "tally") return line.node;
   return tree.peek()?.byId.get(chosen.peek()) ?? null;
 }
 
-function isFailed(line: Line): boolean {
+function isFailed(line: Item): boolean {
+  if (line.kind === "tally") return line.tally.errors > 0;
   return line.kind === "span" ? line.node.span.status === "error" : levelLook(line.mark.row.level).number >= 40;
 }
 
 function seek(step: 1 | -1): void {
-  const all = lines.peek();
+  const all = items.peek();
   for (let at = place() + step; at >= 0 && at < all.length; at += step) {
-    if (isFailed(all[at] as Line)) return standOn(at);
+    if (isFailed(all[at] as Item)) return standOn(at);
   }
   say(`no ${step > 0 ? "later" : "earlier"} error`);
 }
 
+/* Fold or unfold where one stands; whether that has changed what is shown. */
+function fold(line: Item | undefined, isOpen: boolean): boolean {
+  const before = items.peek().length;
+  if (line?.kind === "tally" && line.tally.operation === null) turnService(line.tally.service, isOpen);
+  if (line?.kind === "span" && view.peek() === "waterfall" && line.node.children.length > 0) turn(line.node, isOpen);
+  return items.peek().length !== before;
+}
+
 function right(): void {
-  const line = here();
-  if (line?.kind !== "span" || line.node.children.length === 0) return moveBy(1);
-  const wasThere = lines.peek().length;
-  turn(line.node, true);
-  if (lines.peek().length === wasThere) moveBy(1);
+  if (!fold(here(), true)) moveBy(1);
+}
+
+/* The line above that holds the one where one stands. */
+function holderOf(line: Item): Item | undefined {
+  if (view.peek() === "table") return undefined;
+  if (line.kind === "tally") return items.peek().find((one) => one.kind === "tally" && one.tally.operation === null && one.tally.service === line.tally.service);
+  const above = line.kind === "log" ? line.node : line.node.parent;
+  return items.peek().find((one) => one.kind === "span" && one.node === above);
 }
 
 function left(): void {
   const line = here();
-  if (!line) return;
-  const isLeaf = line.kind === "log" || line.node.children.length === 0;
-  const before = lines.peek().length;
-  if (!isLeaf) turn(line.node as Node, false);
-  const parent = line.kind === "log" ? line.node : line.node.parent;
-  if (lines.peek().length === before && parent) standOn(lines.peek().findIndex((one) => one.kind === "span" && one.node === parent));
+  if (!line || fold(line, false)) return;
+  const holder = holderOf(line);
+  if (holder) standOn(items.peek().indexOf(holder));
 }
 
 /** Open a record in its list, as it was left if that is where we came from. */
@@ -100,13 +111,21 @@ export function toLogs(): void {
 function enter(): void {
   const line = here();
   if (line?.kind === "log") openLog(line.mark.row.id);
+  else if (line?.kind === "tally") openTally(line.tally);
   else if (line) choose(line.node.span.span_id);
 }
 
 function escape(): void {
   if (chosen.peek() !== "") closeSpan();
   else if (zoomed.peek()) zoomed.value = null;
+  else if (view.peek() === "table" && (only.peek() || find.peek() !== "")) listAll();
   else go(listUrl());
+}
+
+/* Zooming lists other spans in a table, and the row goes where it then stands. */
+function zoomHere(node: Node): void {
+  zoomTo(node);
+  if (view.peek() !== "waterfall") requestAnimationFrame(() => { wanted.value = place(); });
 }
 
 function withSpan(act: (node: Node) => void): void {
@@ -119,11 +138,24 @@ function withSpan(act: (node: Node) => void): void {
 export function showNamed(): void {
   const shown = tree.peek();
   if (!shown) return;
+  if (view.peek() !== "waterfall") return keepPlace();
   const row = trace.peek()?.logs.find((one) => one.id === marked.peek());
   const node = shown.byId.get(row?.span_id || chosen.peek()) ?? shown.byId.get(chosen.peek());
   if (node) reveal(node);
   if (!row && !node) return;
   cursor.value = row ? `log ${row.id}` : `span ${node?.span.span_id}`;
+  wanted.value = place();
+}
+
+/** In another view, bring the same span into view: the one under the cursor, else the one that is open. */
+export function keepPlace(): void {
+  const shown = tree.peek();
+  const node = shown?.byId.get(cursor.peek().replace(/^span /, "")) ?? shown?.byId.get(chosen.peek());
+  if (!node) return;
+  // The last line that counts it: its operation, or its service where that is folded.
+  if (view.peek() === "services") cursor.value = tallyLines.peek().filter((tally) => isOf(node, tally)).at(-1)?.key ?? "";
+  else cursor.value = `span ${node.span.span_id}`;
+  if (view.peek() === "waterfall") reveal(node);
   wanted.value = place();
 }
 
@@ -135,10 +167,12 @@ export const COMMANDS: Command[] = [
   { key: "ArrowRight", name: "Unfold, or go into the span", run: right },
   { key: "ArrowLeft", name: "Fold, or go to the parent", run: left },
   { key: "g", name: "First span", run: () => standOn(0) },
-  { key: "G", name: "Last span", run: () => standOn(lines.peek().length - 1) },
-  { key: "Enter", name: "Open the span", run: enter },
-  { key: "Escape", name: "Close the span, show all time, leave", run: escape },
-  { key: "z", name: "Zoom to the span, or back", run: () => withSpan(zoomTo) },
+  { key: "G", name: "Last span", run: () => standOn(items.peek().length - 1) },
+  { key: "Enter", name: "Open the span, or list those of the line", run: enter },
+  { key: "v", name: "Next view: waterfall, by service, table", run: () => turnView(1) },
+  { key: "V", name: "Previous view", run: () => turnView(-1) },
+  { key: "Escape", name: "Close the span, show all of it, leave", run: escape },
+  { key: "z", name: "Zoom to the span, or back", run: () => withSpan(zoomHere) },
   { key: "-", name: "Show all time", run: () => { zoomed.value = null; } },
   { key: "p", name: "Critical path", run: () => { withCritical.value = !withCritical.peek(); } },
   { key: "e", name: "Next error", run: () => seek(1) },

@@ -36,6 +36,8 @@ export const logChoice = signal<LogChoice>("warnings");
 export const zoomed = signal<[number, number] | null>(null);
 /** The line that the keyboard stands on, by its key. */
 export const cursor = signal("");
+/** Set to the index of a line to have it scrolled into view. */
+export const wanted = signal(-1);
 /** Now, in nanoseconds from the trace's start; moves while a span is open. */
 export const now = signal(0);
 

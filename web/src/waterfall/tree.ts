@@ -60,7 +60,7 @@ function grow(trace: Trace, start: bigint): Node[] {
     const parent = (span.depth > 0 ? path[span.depth - 1] : null) ?? null;
     const at = Number(nanoseconds(span.ts) - start);
     const node: Node = {
-      span, index, depth: span.depth, parent, children: [], logs: [], start: at, end: at + span.duration_ns,
+      span, index, depth: span.depth, parent, children: [], logs: [], start: at, end: at + Math.max(0, span.duration_ns),
       early: parent ? Math.max(0, parent.start - at) : 0,
     };
     parent?.children.push(node);
