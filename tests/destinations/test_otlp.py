@@ -263,8 +263,11 @@ def test_logs_are_not_sent_again_because_their_spans_failed(receiver, destinatio
 def test_a_receiver_of_logs_alone_keeps_getting_them(receiver, destination):
     """The spans wait among the dead letters, with what to do."""
     receiver.traces_path = ""
+    about = line("a", about={"kind": "span"})
 
-    receipt = destination.send(batch_of(span_line("b"), line("a")))
+    receipt = destination.send(
+        batch_of(span_line("b"), about, span_line("c", **{"span.pending": True}))
+    )
 
     assert receiver.accepted == [f"{SPOOL}:1"]
     assert [one.index for one in receipt.refused] == [0]

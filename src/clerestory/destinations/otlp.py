@@ -36,13 +36,14 @@ from clerestory.transport.aws import (
 from clerestory.transport.aws_errors import FORBIDDEN, WHO
 from clerestory.transport.exchange import Answer, Exchange
 from clerestory.transport.sigv4 import Scope
-from clerestory.wire.otlp import export, logs, traces
-from clerestory.wire.slices import slices
+from clerestory.wire.otlp import export
+from clerestory.wire.otlp.encoder import Encoder, is_ended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from clerestory.delivery.port import Batch
+    from clerestory.wire.otlp.export import Export
 
 _PATHS: Final = {"LOGS": "/v1/logs", "TRACES": "/v1/traces"}
 _DEFAULT: Final = "http://localhost:4318"
@@ -121,6 +122,7 @@ class Otlp:
         where = f"{self.exchange.host}_{self.exchange.port}{self.exchange.path}"
         path = _PATHS["LOGS" if self._logs else "TRACES"]
         self.name = "otlp-" + re.sub(r"[^A-Za-z0-9.-]", "_", where.removesuffix(path))
+        self._encoder = Encoder()
         # Spool, and number of its first line whose log record may not have been taken.
         self._untaken = ("", 0)
 
@@ -137,8 +139,11 @@ class Otlp:
 
     def send(self, batch: Batch) -> Receipt:
         """Post the batch; what the receiver says that it refuses is counted, not sent again."""
-        lost, details = self._send_logs(batch)
-        refused, more_lost, more_details = self._send_spans(batch)
+        spool, number = self._untaken
+        start = number - batch.first if spool == batch.spool_id else 0
+        logs, spans = self._encoder.encode(batch, start)
+        lost, details = self._send_logs(batch, logs)
+        refused, more_lost, more_details = self._send_spans(batch, spans)
         return Receipt(
             taken=batch.count,
             refused=refused,
@@ -146,29 +151,18 @@ class Otlp:
             detail="; ".join(filter(None, (details, more_details))),
         )
 
-    def _send_logs(self, batch: Batch) -> tuple[int, str]:
+    def _send_logs(self, batch: Batch, made: Export) -> tuple[int, str]:
         """Post the log records that were not taken yet; return how many were lost, and why."""
-        spool, number = self._untaken
-        start = number - batch.first if spool == batch.spool_id else 0
-        if self._logs is None or start >= batch.count:
-            return 0, ""
-        wanted = _is_log if traces.has_spans(batch.lines) else None
-        made = logs.encode(_records(batch, wanted, start), batch.resource)
-        if not made.count:
+        if self._logs is None or not made.count:
             return 0, ""
         answer = self._logs.send(made.body, self.name)
         self._untaken = (batch.spool_id, batch.first + batch.count)
         lost, detail = _partial_success(answer, "rejectedLogRecords")
         return min(lost, made.count), detail
 
-    def _send_spans(self, batch: Batch) -> tuple[tuple[Refusal, ...], int, str]:
+    def _send_spans(self, batch: Batch, made: Export) -> tuple[tuple[Refusal, ...], int, str]:
         """Post the spans that have ended; return what was refused or lost, and why."""
-        if self._traces is None or not traces.has_spans(batch.lines):
-            return (), 0, ""
-        pending = traces.has_pending(batch.lines)
-        wanted = traces.is_ended if pending else traces.is_span
-        made = traces.encode(_records(batch, wanted), batch.resource)
-        if not made.count:
+        if self._traces is None or not made.count:
             return (), 0, ""
         try:
             answer = self._traces.send(made.body, self.name)
@@ -177,7 +171,7 @@ class Otlp:
                 raise
             # A receiver of logs alone: its logs must not wait for spans that it never takes.
             reason = f"{error}; set traces_endpoint, or kinds to log"
-            ended = (index for index, line in batch.records() if wanted(line))
+            ended = (index for index, line in batch.records() if is_ended(line))
             return tuple(Refusal(index=index, reason=reason) for index in ended), 0, ""
         lost, detail = _partial_success(answer, "rejectedSpans")
         return (), min(lost, made.count), detail
@@ -187,26 +181,6 @@ class Otlp:
         for signal in (self._logs, self._traces):
             if signal is not None:
                 signal.exchange.close()
-
-
-def _records(
-    batch: Batch, wanted: Callable[[bytes], bool] | None, start: int = 0
-) -> Iterator[list[tuple[str, bytes]]]:
-    """Yield identity and line of the records that are wanted, from one line on, slice by slice."""
-    first = 0
-    for piece in slices(batch.lines):
-        lines = piece.removesuffix(b"\n").split(b"\n")
-        found = [(index, line) for index, line in enumerate(lines, first) if line]
-        if start > first:
-            found = [one for one in found if one[0] >= start]
-        if wanted is not None:
-            found = [one for one in found if wanted(one[1])]
-        yield [(batch.record_id(index), line) for index, line in found]
-        first += len(lines)
-
-
-def _is_log(line: bytes) -> bool:
-    return not traces.is_span(line)
 
 
 class _Signal:

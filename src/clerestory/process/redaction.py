@@ -200,20 +200,51 @@ _RUN_MAP: Final = bytes(48 if byte in b"0123456789 -" else 46 for byte in range(
 _RUN: Final = b"0" * 13
 _ZEROED: Final = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
 _ID_DIGITS: Final = {"trace_id": 32, "span_id": 16, "parent_span_id": 16}
-# Ids that stand side by side are found at once.
-_ID_RUNS: Final = (
-    ("trace_id", "span_id", "parent_span_id"),
-    ("trace_id", "span_id"),
-    *((name,) for name in _ID_DIGITS),
-)
-_IDS: Final = tuple(
-    (
-        re.compile(b",".join(b'"%b":"[0-9a-f]{%d}"' % one for one in run)),
-        b",".join(b'"%b":"%b"' % (name, b"." * digits) for name, digits in run),
-    )
-    for run in [[(name.encode(), _ID_DIGITS[name]) for name in names] for names in _ID_RUNS]
-)
+# Ids that stand side by side are found at once; a parent is not beside those of the first span.
+_ID_RUNS: Final = (("trace_id", "span_id"), *((name,) for name in _ID_DIGITS))
+_HEX_MAP: Final = bytes(48 if chr(byte) in "0123456789abcdef" else byte for byte in range(256))
+
+
+class _Ids:
+    """Ids that stand side by side in a line.
+
+    Args:
+        names: Of their members.
+    """
+
+    def __init__(self, *names: str) -> None:
+        members = [(name.encode(), _ID_DIGITS[name]) for name in names]
+        self._pattern = re.compile(b",".join(b'"%b":"[0-9a-f]{%d}"' % one for one in members))
+        self._dots = b",".join(b'"%b":"%b"' % (name, b"." * size) for name, size in members)
+        self._literal = b'"%b":"' % members[0][0]
+        self._seen = self._dots[len(self._literal) :].replace(b".", b"0").translate(_HEX_MAP)
+
+    def are_in(self, sample: bytes) -> bool:
+        """Say whether a line has them."""
+        return self._pattern.search(sample) is not None
+
+    def hide(self, piece: bytes, *, repeats: bool = True) -> bytes:
+        """Return the lines with dots in their places.
+
+        Args:
+            piece: The lines.
+            repeats: Whether all are wanted, or one of those suffices that are alike by then.
+        """
+        # To split takes half as long as to search for the pattern; that is for what is odd.
+        first, *rest = piece.split(self._literal)
+        size = len(self._seen)
+        if b"".join([part[:size] for part in rest]).translate(_HEX_MAP) != self._seen * len(rest):
+            return self._pattern.sub(self._dots, piece)
+        ends = [part[size:] for part in rest]
+        if not repeats and ends[:-1].count(ends[0]) == len(ends) - 1:
+            # What ends a line and begins the next is the same throughout: two of it hold all.
+            ends[2:-1] = []
+        return self._dots.join([first, *ends])
+
+
+_IDS: Final = tuple(_Ids(*names) for names in _ID_RUNS)
 _VARIED_PIECES: Final = 30
+_FEW_LINES: Final = 8
 _CARD_BYTES: Final = re.compile(rb"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.,}\]])")
 _TIME_BYTES: Final = 33
 _URL_LOOK: Final = re.compile(rb"://[^\s/:@\"']*:[^\s/@\"']+@")
@@ -294,13 +325,11 @@ class ValueRules:
         return b"".join(parts) if masked else chunk
 
     def _piece(self, piece: bytes) -> bytes:
-        looked = _without_ids(piece)
-        rows = (looked if self._varied else looked.translate(_ZEROED)).split(b"\n")
-        lines = len(rows) - rows.count(b"")
-        kinds = self._kinds(rows, lines)
+        kinds = self._kinds(piece)
         if kinds is not None and not _secret_lines(b"\n".join(kinds) + b"\n", len(kinds)):
             return piece
-        starts = _secret_lines(looked, lines)
+        looked = _without_ids(piece)
+        starts = _secret_lines(looked, len(list(filter(None, looked.split(b"\n")))))
         if not starts:
             return piece
         parts: list[bytes] = []
@@ -312,26 +341,24 @@ class ValueRules:
         parts.append(piece[done:])
         return b"".join(parts)
 
-    def _kinds(self, rows: list[bytes], lines: int) -> set[bytes] | None:
+    def _kinds(self, piece: bytes) -> set[bytes] | None:
         """Return one line of each kind that differs in more than digits; None for too many kinds.
 
         Every hint and every look reads all digits alike, so what holds for one line of a kind
         holds for the others. Where most lines differ, it is not tried again for a while.
-
-        Args:
-            rows: Lines, all their digits zero.
-            lines: How many are not empty.
         """
         if self._varied > 0:
             self._varied -= 1
             return None
+        rows = _without_ids(piece.translate(_ZEROED), repeats=False).split(b"\n")
+        lines = len(rows) - rows.count(b"")
         first = rows[0]
         # most often all are alike, and to compare them is cheaper than to hash them
         alike = first != b"" and rows.count(first) == lines
         others = () if alike else (row for row in rows if row != first)
         kinds = {first, *others}
         kinds.discard(b"")
-        if 2 * len(kinds) > lines:
+        if 2 * len(kinds) > max(lines, _FEW_LINES):
             self._varied = _VARIED_PIECES
             return None
         return kinds
@@ -345,7 +372,7 @@ class ValueRules:
         return encode(head | self.value({k: v for k, v in fields.items() if k not in head}))
 
 
-def _without_ids(piece: bytes) -> bytes:
+def _without_ids(piece: bytes, *, repeats: bool = True) -> bytes:
     """Return the lines with dots for the ids of traces and spans, each where it was.
 
     They are no secrets, look like tokens to a hint, and would make every line a kind of its own.
@@ -353,9 +380,9 @@ def _without_ids(piece: bytes) -> bytes:
     more work and no other result.
     """
     sample = piece[: piece.find(b"\n") + 1] + piece[piece.rfind(b"\n", 0, -1) + 1 :]
-    for pattern, dots in _IDS:
-        if pattern.search(sample):
-            piece, sample = pattern.sub(dots, piece), pattern.sub(dots, sample)
+    for ids in _IDS:
+        if ids.are_in(sample):
+            piece, sample = ids.hide(piece, repeats=repeats), ids.hide(sample)
     return piece
 
 

@@ -1,6 +1,5 @@
 """The hand-written protobuf means to OpenTelemetry's own classes what the record says."""
 
-import itertools
 import json
 import math
 from typing import Any
@@ -15,7 +14,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from clerestory.delivery.port import Batch
 from clerestory.wire.otlp import export, logs
+from clerestory.wire.otlp.encoder import Encoder
 from clerestory.wire.protobuf import any_value
 from tests.doubles.otlp import attributes_of, plain
 from tests.support.batches import EXCEPTION, RESOURCE, SPAN, TIME, TRACE, line
@@ -49,8 +50,14 @@ NAMES = st.text(max_size=130).filter(
 )
 
 
-def decoded(*lines, resource=RESOURCE):
-    body = logs.encode([[(f"s:{n}", one) for n, one in enumerate(lines)]], resource).body
+def encoded(*lines, first=0, resource=RESOURCE):
+    text = b"".join(one + b"\n" for one in lines)
+    batch = Batch(spool_id="s", first=first, count=len(lines), lines=text, resource=resource)
+    return Encoder().encode(batch)[0].body
+
+
+def decoded(*lines):
+    body = encoded(*lines)
     (group,) = ExportLogsServiceRequest.FromString(body).resource_logs
     return group
 
@@ -119,7 +126,7 @@ def test_a_record_is_these_bytes():
     """Golden bytes: a change of the encoding shows here, whoever wrote the decoder."""
     one = b'{"timestamp":1795314823428724290,"level":"WARNING","logger":"a","message":"m","n":-1}'
 
-    body = logs.encode([[("s:7", one)]], {"service.name": "x"}).body
+    body = encoded(one, first=7, resource={"service.name": "x"})
 
     assert body.hex() == (
         "0a6d0a150a130a0c736572766963652e6e616d6512030a017812540a030a0161"
@@ -241,81 +248,11 @@ def test_a_damaged_response_is_an_error_and_never_hangs(body):
         assert str(error)
 
 
-CALLS = itertools.count()
-TEXTS = st.text(max_size=60)
-SHAPED = st.one_of(
-    st.text(max_size=40),
-    st.text(st.sampled_from('ab"\\/ \n\u00e9'), max_size=8),
-    st.integers(-(2**70), 2**70),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.booleans(),
-    st.none(),
-    st.lists(st.integers(), max_size=2),
-)
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(SHAPED, SHAPED, st.text(max_size=20)), min_size=1, max_size=4), TEXTS)
-def test_lines_whose_shape_was_learned_come_out_as_decoded_ones_do(rows, other):
-    """A pattern takes the place of decoding after some lines of one call; nobody may notice.
-
-    Every line is encoded before its call is known, while it is learned, and afterwards.
-    """
-    name = f"call_{next(CALLS)}"
-    lines = [
-        line(text, a=one, b=two, trace_id=TRACE, span_id=SPAN, funcName=name)
-        for one, two, text in rows
-    ]
-    lines += [line(other, a=1, funcName=name), line(other, trace_id=other, funcName=name)]
-
-    rounds = [[logs.log_record(one, b"s:1")[:2] for one in lines] for _ in range(40)]
-
-    head = logs._known_head(lines[0][33 : lines[0].index(b',"message":')])
-    assert rounds[0] == rounds[-1]
-    assert all(found == rounds[0] for found in rounds)
-    assert head is None or len(head.shapes) <= 3
-
-
-def test_a_shape_is_learned_and_used():
-    """Otherwise the test above would compare decoding with itself."""
-    one = line("m", funcName="learned", a="x", n=3, f=1.5, t=True, z=None, trace_id=TRACE)
-    for _ in range(64):
-        logs.log_record(one, b"s:1")
-
-    head = logs._known_head(one[33 : one.index(b',"message":')])
-
-    assert head
-    assert head is not None
-    assert [bool(shape.match(one)) for shape in head.shapes] == [True]
-    assert head.decoded == 32
-
-
-def test_the_shape_that_followed_is_tried_first_and_only_tried():
-    """Lines of several calls in any order come out as each does alone."""
-    calls = [
-        line("m", funcName="first", a="x"),
-        line("m", funcName="second", n=12345, b=1.5),
-        line("ä", funcName="third", t=True),
-        line("m", funcName="fourth", a="x", extra=[1]),
-    ]
-    for one in calls * 64:
-        logs.log_record(one, b"s:1")
-    alone = [logs.log_record(one, b"s:1")[:2] for one in calls]
-
-    for order in itertools.permutations(range(4)):
-        shape, found = None, []
-        for at in [*order, *order, *order]:
-            scope, content, shape = logs.log_record(calls[at], b"s:1", shape)
-            found.append((scope, content))
-        assert found == [alone[at] for at in [*order, *order, *order]]
-
-
 def test_bytes_that_are_no_utf8_reach_no_receiver():
     """One such record would make the whole request unreadable."""
-    good = line("m", funcName="utf8", a="x")
-    for _ in range(64):
-        logs.log_record(good, b"s:1")
+    good = line("m", a="x")
 
-    record = record_of(good.replace(b'"x"', b'"\xff"'))
+    group = decoded(*[good] * 8, good.replace(b'"x"', b'"\xff"'))
 
-    assert record.body.string_value.endswith('"\ufffd"}')
+    (scope,) = [scope for scope in group.scope_logs if scope.scope.name == "clerestory"]
+    assert scope.log_records[0].body.string_value.endswith('"\ufffd"}')

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from clerestory.wire.otlp import traces
+from clerestory.delivery.port import Batch
+from clerestory.wire.otlp.encoder import Encoder
 from tests.doubles.otlp import attributes_of
 from tests.support.batches import RESOURCE, SPAN, TIME, TRACE, span_line
 from tests.wire.otlp.test_logs import JSON_VALUES
@@ -28,8 +29,14 @@ IDS = st.binary(min_size=8, max_size=8).map(bytes.hex)
 TIMES = st.integers(10**18, 2**62)
 
 
+def encoded(*lines):
+    text = b"".join(one + b"\n" for one in lines)
+    batch = Batch(spool_id="s", first=0, count=len(lines), lines=text, resource=RESOURCE)
+    return Encoder().encode(batch)[1]
+
+
 def decoded(*lines):
-    body = traces.encode([[(f"s:{n}", one) for n, one in enumerate(lines)]], RESOURCE).body
+    body = encoded(*lines).body
     (group,) = ExportTraceServiceRequest.FromString(body).resource_spans
     return group
 
@@ -149,59 +156,14 @@ def test_a_span_is_these_bytes():
         b'","span_id":"' + SPAN.encode() + b'","duration_ns":1,"n":-1}'
     )  # fmt: skip
 
-    scope, content, _ = traces.span(one, b"s:0")
+    body = encoded(one).body
 
-    assert scope == "a"
-    assert content.hex() == (
-        "0a10" + TRACE + "1208" + SPAN + "2a016d" + "3003"
+    expected = (
+        "0a10" + TRACE + "1208" + SPAN + "2a016d" + "3003" + "7a021802"
         + "39" + (1795314823428724290).to_bytes(8, "little").hex()
         + "41" + (1795314823428724291).to_bytes(8, "little").hex()
         + "4a10" + "0a016e" + "120b18ffffffffffffffffff01"
         + "4a17" + "0a0e" + b"log.record.uid".hex() + "1205" + "0a03" + b"s:0".hex()
-        + "7a021802"
     )  # fmt: skip
-
-
-@settings(deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(0, 10**19), st.text(max_size=40), JSON_VALUES, IDS), min_size=1)
-)
-def test_spans_whose_shape_was_learned_come_out_as_decoded_ones_do(spans):
-    """Learning is a matter of speed alone."""
-    for number in range(80):
-        span_of(span_line("m", a="x", n=number, parent_span_id=SPAN, **{"span.kind": "client"}))
-    for duration, text, value, parent in spans:
-        fields = {"a": text, "n": value, "parent_span_id": parent}
-        line = span_line(text, duration_ns=duration, **fields, **{"span.kind": "client"})
-        whole = line.replace(b'"kind":"span",', b'"kind":"span","extra":1,')
-
-        found, decoded_one = span_of(line), span_of(whole)
-
-        extra = [one for one in decoded_one.attributes if one.key != "extra"]
-        assert {one.key: one.value for one in found.attributes} == {
-            one.key: one.value for one in extra
-        }
-        del found.attributes[:], decoded_one.attributes[:]
-        assert found == decoded_one
-
-
-def test_a_shape_is_learned_and_used():
-    """Otherwise the test above would compare decoding with itself."""
-    one = span_line("m", learned="x", n=3, f=1.5, t=True, z=None)
-    for _ in range(64):
-        traces.span(one, b"s:1")
-
-    head = traces._known_head(one[33 : one.index(b',"message":')])
-
-    assert head is not None
-    shape = head.shapes[-1]
-    found = shape.match(one)
-    assert found is not None
-    assert found.groups()[1:][shape.names.index("duration_ns")] == b"1500000"
-
-
-@settings(deadline=None)
-@given(st.binary(max_size=300))
-def test_any_bytes_become_a_span(line):
-    """A line that no program should have written does not stop the others."""
-    span_of(line.replace(b"\n", b""))
+    size = len(expected) // 2
+    assert body[-size - 2 :].hex() == f"12{size:02x}{expected}"

@@ -1,19 +1,25 @@
 """An OTLP request, with one resource, scopes and their records; and what its answer says.
 
-    logs, traces -> [export] -> exchange
+    encoder -> [export] -> exchange
 
 Invariant: records of one scope stay in their order.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
 
-from clerestory.wire.protobuf import INT64_MAX, field, key_value, members
+from clerestory.wire.protobuf import INT64_MAX, field, key_value, members, varint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from clerestory.wire.otlp.shape import Scope
+
+_SIZES_MAX: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,39 +35,47 @@ class Export:
     body: bytes
 
 
-class Scopes(dict[str, list[bytes]]):
-    """Encoded records by the name of their scope: tag and size of each, and its content."""
+class _Prefixes(dict[int, bytes]):
+    """What stands before a record, by its size."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._joined: dict[str, list[bytes]] = {}
-        self._count = 0
-
-    def __missing__(self, name: str) -> list[bytes]:
-        found = self[name] = []
-        self._joined.setdefault(name, [])
+    def __missing__(self, size: int) -> bytes:
+        found = b"\x12" + varint(size)
+        if len(self) < _SIZES_MAX:
+            self[size] = found
         return found
 
-    def join(self) -> None:
-        """Make one piece of what each scope has got since the last time.
 
-        Thousands of small pieces would take fresh memory for each request, and to have that from
-        the kernel takes as long as to encode.
+_PREFIXES: Final = _Prefixes()
+
+
+class Scopes:
+    """Encoded records by the kind and the name of their scope."""
+
+    def __init__(self) -> None:
+        self._joined: dict[Scope, list[bytes]] = {}
+        self._counts: Counter[str] = Counter()
+
+    def add(self, scope: Scope, contents: Sequence[bytes]) -> None:
+        """Add records to a scope.
+
+        They are made one piece at once. Thousands of small ones would take fresh memory for each
+        request, and to have that from the kernel takes as long as to encode.
         """
-        for name, pieces in self.items():
-            self._count += len(pieces) // 2
-            self._joined[name].append(b"".join(pieces))
-        self.clear()
+        prefixes = map(_PREFIXES.__getitem__, map(len, contents))
+        parts = chain.from_iterable(zip(prefixes, contents, strict=True))
+        self._joined.setdefault(scope, []).append(b"".join(parts))
+        self._counts[scope[0]] += len(contents)
 
-    def export(self, resource: Mapping[str, Any]) -> Export:
-        """Return the request with all that was joined."""
+    def export(self, wanted: str, resource: Mapping[str, Any]) -> Export:
+        """Return the request with all records of one kind."""
         attributes = (field(b"\x0a", key_value(name, value)) for name, value in resource.items())
         groups = [field(b"\x0a", b"".join(attributes))]
-        for name, joined in self._joined.items():
-            raw = name.encode("utf-8", "replace")
-            scope = field(b"\x0a", field(b"\x0a", raw) if raw else b"")
-            groups.append(field(b"\x12", b"".join([scope, *joined])))
-        return Export(self._count, field(b"\x0a", b"".join(groups)))
+        for (kind, name), joined in self._joined.items():
+            if kind == wanted:
+                raw = name.encode("utf-8", "replace")
+                scope = field(b"\x0a", field(b"\x0a", raw) if raw else b"")
+                groups.append(field(b"\x12", b"".join([scope, *joined])))
+        return Export(self._counts[wanted], field(b"\x0a", b"".join(groups)))
 
 
 def decode_response(body: bytes) -> tuple[int, str]:
