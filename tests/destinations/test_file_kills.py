@@ -103,6 +103,30 @@ def test_a_torn_last_line_of_a_killed_writer_is_cut_away(tmp_path):
     assert file.stats()["mended"] == 1
 
 
+def test_a_torn_last_line_does_not_get_into_an_old_file(tmp_path):
+    """The file may be due when the next writer comes."""
+    path = tmp_path / "app.log"
+    path.write_bytes(b'{"n":1}\n{"n":2,"text":"half of it')
+    file = RotatingFile(path, policy=RotationPolicy(bytes_max=1, keep_count=None))
+
+    file.append(b'{"n":2}\n')
+
+    assert (tmp_path / "app.log.1").read_bytes() == b'{"n":1}\n'
+    assert path.read_bytes() == b'{"n":2}\n'
+    assert file.stats()["mended"] == 1
+
+
+def test_a_file_that_is_one_torn_line_is_used_again(tmp_path):
+    """Without it there is nothing to keep."""
+    path = tmp_path / "app.log"
+    path.write_bytes(b'{"n":2,"text":"half of it')
+
+    RotatingFile(path, policy=RotationPolicy(bytes_max=1, keep_count=None)).append(b'{"n":2}\n')
+
+    assert path.read_bytes() == b'{"n":2}\n'
+    assert not (tmp_path / "app.log.1").exists()
+
+
 @pytest.mark.parametrize("last", [b'{"n":1}', b"somebody's text"])
 def test_a_last_line_that_is_whole_gets_its_line_feed(tmp_path, last):
     """What somebody else wrote is not cut."""

@@ -241,14 +241,14 @@ class RotatingFile:
 
     def _renamed(self, size: int | None) -> Path | None:
         try:
-            file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         try:
             fcntl.flock(file, fcntl.LOCK_EX)  # nobody is in the middle of appending
             facts = os.fstat(file)
             due = facts.st_size > 0 if size is None else self._is_due(facts, size)
-            if not due or not _is_at(file, self.path):
+            if not due or not _is_at(file, self.path) or not self._mended(file, facts.st_size):
                 return None
             target = self._target(facts.st_mtime)
             self.path.rename(target)
