@@ -36,6 +36,7 @@ from clerestory.process.lines import (
     caller_of,
     emission,
     formatted,
+    place_in,
     put_in_force,
     record_line,
     site,
@@ -269,13 +270,26 @@ class Logger(logging.Logger):
 
     # -- calls --------------------------------------------------------------------------------
 
+    def tell(
+        self, level: int, message: str, fields: dict[str, Any], frame: FrameType | None
+    ) -> None:
+        """Log as a call in a frame would.
+
+        Args:
+            level: Number.
+            message: Text.
+            fields: As a call's.
+            frame: Where; None for a record without a call site.
+        """
+        self._first(level, message, (), fields, frame)
+
     def _first(
         self,
         level: int,
         message: Any,
         args: tuple[Any, ...],
         fields: dict[str, Any],
-        frame: FrameType,
+        frame: FrameType | None,
     ) -> None:
         """Log when there are no closures yet, and make them."""
         try:
@@ -307,13 +321,14 @@ class Logger(logging.Logger):
         message: Any,
         args: tuple[Any, ...],
         fields: dict[str, Any],
-        frame: FrameType,
+        frame: FrameType | None,
     ) -> None:
         """Make a LogRecord for the handlers that listen; `handle` puts our line beside it."""
         exc_info = fields.pop("exc_info", None)
         extra = fields.pop("extra", None)
         stack_info = fields.pop("stack_info", False)
         caller = caller_of(frame, fields.pop("stacklevel", 1))
+        file, number, function = place_in(caller)
         if isinstance(exc_info, BaseException):
             exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
         elif exc_info and not isinstance(exc_info, tuple):
@@ -322,12 +337,12 @@ class Logger(logging.Logger):
         record = self.makeRecord(
             self.name,
             level,
-            caller.f_code.co_filename,
-            caller.f_lineno or 0,
+            file,
+            number,
             message,
             args,
             exc_info or None,
-            caller.f_code.co_name,
+            function,
             {rename(k) if k in STANDARD else k: v for k, v in merged.items()},
             f"Stack (most recent call last):\n{stack_text(caller)}" if stack_info else None,
         )

@@ -140,6 +140,8 @@ def test_a_request_is_one_record_and_one_server_span(told, server, name):
     assert [one["message"] for one in rows] == ["GET /order/5 200", "GET /order/0 500"], told[name]
     first, second = (one["attrs"] for one in rows)
     assert first["http.route"] == second["http.route"] == route
+    module = "fastapi_shop" if name == "uvicorn" else "flask_shop"
+    assert (first["module"], first["funcName"]) == (module, "order")
     assert first["client.address"] == "127.0.0.1"
     assert first["request_id"] == "r-1"
     found = {one["attrs"]["url.path"]: one for one in spans(server, name)}
@@ -190,6 +192,7 @@ def test_an_application_of_no_framework_is_seen_by_its_server(told, server):
     rows = orders(server, "plain")
 
     assert [one["attrs"]["url.path"] for one in rows] == ["/order/5", "/order/0"]
+    assert [one for one in rows if "module" in one["attrs"]] == []
     assert len(spans(server, "plain")) == 3
 
 

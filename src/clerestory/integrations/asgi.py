@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from clerestory.integrations.web.exchange import KEY, TRACE_HEADERS, Asked, Exchange, begin
+from clerestory.integrations.web.place import place_of
 from clerestory.integrations.web.rules import web_rules
 
 if TYPE_CHECKING:
@@ -170,8 +171,10 @@ class _Watch:
 
     def finish(self, error: BaseException | None = None) -> None:
         """End the exchange, with its fields in force."""
-        route = getattr(self._scope.get("route"), "path", "")
+        scope = self._scope
+        route = getattr(scope.get("route"), "path", "")
         if route:
-            mounted = self._scope.get("root_path", "").removeprefix(self._root_path)
+            mounted = scope.get("root_path", "").removeprefix(self._root_path)
             self._exchange.route = mounted + route
+        self._exchange.place = place_of(scope.get("endpoint"), scope.get("method", ""))
         self._exchange.finish(error)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from clerestory.integrations.web.exchange import KEY, TRACE_HEADERS, Asked, Exchange, begin
+from clerestory.integrations.web.hooks import watch_flask
 from clerestory.integrations.web.rules import web_rules
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ __all__ = ["WsgiMiddleware", "answer"]
 _TRACE_KEYS: Final = tuple(
     ("HTTP_" + name.upper().replace("-", "_"), name) for name in TRACE_HEADERS
 )
-_REQUEST: Final = "werkzeug.request"
 
 
 class WsgiMiddleware:
@@ -40,6 +40,7 @@ class WsgiMiddleware:
     """
 
     def __init__(self, app: Application) -> None:
+        watch_flask()
         self.app = app
         # `app.wsgi_app` is a method of the application that an instrumentation marks.
         self._owner = getattr(app, "__self__", app)
@@ -74,9 +75,6 @@ def answer(
     def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
         code = status[:3]
         exchange.answer(int(code) if code.isascii() and code.isdigit() else 0)
-        # Flask keeps the request there while it is in force.
-        rule = getattr(environ.get(_REQUEST), "url_rule", None)
-        exchange.route = str(getattr(rule, "rule", ""))
         if name and not any(key.title() == name for key, _ in headers):
             headers = [*headers, (name, exchange.request_id)]
         return start_response(status, headers, *more)

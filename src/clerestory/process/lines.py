@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from clerestory.process.gates import Gate
 
 LOGGING_FILE: Final = logging.Logger.info.__code__.co_filename
+# What `logging` says of a caller that it does not find: file, line, function.
+NOWHERE: Final = ("(unknown file)", 0, "(unknown function)")
 STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
     "message",
     "asctime",
@@ -111,16 +113,24 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def caller_of(frame: FrameType, stacklevel: int = 1) -> FrameType:
+def caller_of(frame: FrameType | None, stacklevel: int = 1) -> FrameType | None:
     """Return the frame that logged: not one of `logging`, and `stacklevel - 1` further out."""
     found = frame
-    while True:
+    while found is not None:
         while found.f_code.co_filename == LOGGING_FILE and found.f_back is not None:
             found = found.f_back
         stacklevel -= 1
         if stacklevel < 1 or found.f_back is None:
             return found
         found = found.f_back
+    return None
+
+
+def place_in(frame: FrameType | None) -> tuple[str, int, str]:
+    """Return file, line and function of a frame."""
+    if frame is None:
+        return NOWHERE
+    return frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_name
 
 
 def formatted(message: str, args: Any) -> str:
@@ -192,9 +202,12 @@ def call_line(
     message: Any,
     args: tuple[Any, ...],
     fields: dict[str, Any],
-    frame: FrameType,
+    frame: FrameType | None,
 ) -> bytes | None:
-    """Return a line for any arguments that the standard library or we allow."""
+    """Return a line for any arguments that the standard library or we allow.
+
+    Without a frame it has no call site.
+    """
     rules = emission()
     try:
         error = resolve(fields.pop("exc_info", None))
@@ -222,7 +235,7 @@ def call_line(
         return None
 
 
-def stack_text(frame: FrameType) -> str:
+def stack_text(frame: FrameType | None) -> str:
     """Return the stack as the standard library prints it, outermost first."""
     import traceback
 
@@ -267,7 +280,7 @@ def record_line(record: logging.LogRecord) -> bytes | None:
 
 def _record_site(record: logging.LogRecord, rules: Emission) -> Any:
     head = b'"%b","logger":%b' % (name_of(record.levelno).encode(), encode(_clean(record.name)))
-    if not rules.call_site:
+    if not rules.call_site or record.funcName == NOWHERE[2]:
         return Raw(head)
     module, function = encode(_clean(record.module)), encode(_clean(record.funcName or ""))
     place = b',"module":%b,"funcName":%b,"lineno":%d' % (module, function, record.lineno or 0)

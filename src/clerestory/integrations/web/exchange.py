@@ -11,15 +11,16 @@ instrumentation of OpenTelemetry makes the span, its ids are on the record.
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from clerestory import context
 from clerestory.integrations.web import security
 from clerestory.integrations.web.access import note_served, watch_servers
+from clerestory.integrations.web.place import raised_at
 from clerestory.integrations.web.rules import WebRules, web_rules
 from clerestory.logger import get_logger
+from clerestory.model.severity import LEVELS
 from clerestory.process.exceptions import type_name
 from clerestory.process.lines import emission, prepared
 from clerestory.process.values import safe_str
@@ -29,6 +30,8 @@ from clerestory.tracing.spans import Span, clock_ns, in_force, is_recorded, note
 from clerestory.wire.propagation import extract
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from clerestory.context import Fields
 
 SCOPE: Final = "clerestory.web"
@@ -48,6 +51,7 @@ XRAY_MARK: Final = "_clerestory_xray"
 _LAYERS_MAX: Final = 8
 _PATH_CHARS: Final = 2048
 _HEADER_CHARS: Final = 512
+_INFO, _WARNING, _ERROR = (LEVELS[name] for name in ("INFO", "WARNING", "ERROR"))
 _log: Final = get_logger(SCOPE)
 
 
@@ -93,6 +97,7 @@ class Exchange:
 
     Attributes:
         fields: What the record has, by name.
+        place: The function that answers; None if unknown.
         request_id: Of this request, ours if the header had none that is fit.
         route: Pattern of the path that the framework found; empty if unknown.
         status: What was answered; 0 before.
@@ -108,6 +113,7 @@ class Exchange:
         "_token",
         "_told",
         "fields",
+        "place",
         "request_id",
         "route",
         "sent_bytes",
@@ -120,6 +126,7 @@ class Exchange:
         self._is_finished = False
         self.route, self.status, self.sent_bytes = "", 0, 0
         self._told: dict[str, str] | None = None
+        self.place: FrameType | None = None
         given = asked.request_id
         is_fit = _REQUEST_ID.fullmatch(given) is not None
         self.request_id = given if is_fit else RANDOM.getrandbits(128).to_bytes(16, "big").hex()
@@ -184,7 +191,8 @@ class Exchange:
         if self._span is not None:
             self._finish_span(self._span, duration_ns, error)
         elif isinstance(error, Exception) and not is_recorded(error):
-            _log.error(f"{type_name(error)}: {safe_str(error, 8192)}", exc_info=error)
+            text = f"{type_name(error)}: {safe_str(error, 8192)}"
+            _log.tell(_ERROR, text, {"exc_info": error}, raised_at(error))
             note_recorded(error, str(context.get().get("trace_id", "")))
         self._tell(duration_ns)
 
@@ -193,7 +201,7 @@ class Exchange:
         if self.route:
             span.name = f"{span.name} {self.route}"
         if error is not None:
-            span._fail(error, sys._getframe(2))  # noqa: SLF001  a span of our own making
+            span._fail(error, raised_at(error))  # noqa: SLF001  a span of our own making
         if self.status >= 500:
             span.set_status("error")
         span._finish(duration_ns)  # noqa: SLF001
@@ -209,7 +217,7 @@ class Exchange:
         try:
             rules = self._rules
             if rules.security and 400 <= self.status < 500:
-                security.tell(self.status, self.fields, rules.failures_per_minute)
+                security.warn(self.status, self.fields, self.place, rules.failures_per_minute)
             if rules.records:
                 self._record(duration_ns)
         finally:
@@ -222,12 +230,8 @@ class Exchange:
             fields["http.response.body.size"] = self.sent_bytes
         outcome = str(status) if status else "aborted"
         text = f"{fields['http.request.method']} {fields['url.path']} {outcome}"
-        if status >= 500:
-            _log.error(text, **fields)
-        elif status:
-            _log.info(text, **fields)
-        else:
-            _log.warning(text, **fields)
+        level = _ERROR if status >= 500 else _INFO if status else _WARNING
+        _log.tell(level, text, fields, self.place)
 
 
 def _shown(request_id: str) -> Any:
@@ -260,6 +264,7 @@ def begin(asked: Asked, owner: Any) -> Exchange | None:
 
 def _is_instrumented(owner: Any) -> bool:
     """Say whether an instrumentation of OpenTelemetry sits inside an application."""
+    first = owner
     for _ in range(_LAYERS_MAX):
         if owner.__class__.__module__.startswith("opentelemetry.instrumentation."):
             return True
@@ -269,7 +274,7 @@ def _is_instrumented(owner: Any) -> bool:
         # Middleware and servers' loaders keep the application that they are around so.
         owner = members.get("app") or members.get("_app") or members.get("wsgi_app")
         owner = getattr(owner, "__self__", owner)
-        if owner is None:
+        if owner is None or owner is first:  # Flask's middleware has a method of its Flask
             return False
     return False
 

@@ -2,7 +2,8 @@
 
     after_import("flask.app", ...) -> [hooks] -> wsgi, asgi -> Exchange
 
-The outermost of them makes the record; those inside see that it is made.
+The outermost of them makes the record; those inside see that it is made. Flask tells by a signal
+which of its functions answers: when a request has failed, it does not know any more.
 
 Invariant: a framework of another shape is left as it is.
 """
@@ -10,6 +11,7 @@ Invariant: a framework of another shape is left as it is.
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from clerestory.context.late import after_import
@@ -27,6 +29,7 @@ def install() -> None:
     """Wrap what is imported, and what will be; once."""
     for name, wrap in _WRAPPERS.items():
         after_import(name, wrap)
+    watch_flask()
 
 
 def _replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
@@ -78,6 +81,28 @@ def _told_once(log: Any) -> Any:
 def tell_once(app: Any) -> None:
     """Let one Flask application log an exception once."""
     _replace(type(app), "log_exception", _told_once)
+
+
+def watch_flask() -> None:
+    """Let Flask tell which of its functions answers a request, also of one that then fails."""
+    after_import("flask.signals", _connect)
+
+
+def _connect(module: Any) -> None:
+    with suppress(RuntimeError):  # before 2.3 it had signals only where blinker was installed
+        module.request_started.connect(_note_view)
+
+
+def _note_view(app: Any, **_more: Any) -> None:
+    from flask.globals import request
+
+    from clerestory.integrations.web.exchange import KEY
+    from clerestory.integrations.web.place import place_of
+
+    exchange, rule = request.environ.get(KEY), request.url_rule
+    if exchange is not None and rule is not None:
+        exchange.route = str(rule.rule)
+        exchange.place = place_of(app.view_functions.get(rule.endpoint), request.method)
 
 
 def _wrap_starlette(module: Any) -> None:

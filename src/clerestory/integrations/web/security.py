@@ -17,9 +17,11 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 from clerestory.logger import get_logger
+from clerestory.model.severity import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
 CLIENTS_MAX: Final = 4096
 WINDOW_S: Final = 60.0
@@ -74,6 +76,7 @@ class FailureRates:
 
 
 RATES: Final = FailureRates()
+_WARNING: Final = LEVELS["WARNING"]
 _log: Final = get_logger("clerestory.security")
 
 
@@ -93,28 +96,27 @@ def network_of(client: str) -> str:
         return client
 
 
-def tell(status: int, fields: dict[str, Any], bound: int) -> None:
+def warn(status: int, fields: dict[str, Any], place: FrameType | None, bound: int) -> None:
     """Make the security records of one request that failed.
 
     Args:
         status: What it was answered, 400 to 499.
         fields: What its record has.
+        place: The function that answered; None if unknown.
         bound: Failures of a client in a minute that are told; 0 for none.
     """
     named = NAMES.get(status)
     if named is not None:
         name, text = named
-        _log.warning(text, **{"event.name": name, **fields})
+        _log.tell(_WARNING, text, {"event.name": name, **fields}, place)
     client = network_of(str(fields.get("client.address", "")))
     count = RATES.count(client, bound) if bound else 0
     if count:
-        _log.warning(
-            "client fails again and again",
-            **{
-                "event.name": "security.failure_rate",
-                "client.address": fields.get("client.address", ""),
-                "security.failures": count,
-                "security.window_s": int(WINDOW_S),
-                "user_agent.original": fields.get("user_agent.original", ""),
-            },
-        )
+        told = {
+            "event.name": "security.failure_rate",
+            "client.address": fields.get("client.address", ""),
+            "security.failures": count,
+            "security.window_s": int(WINDOW_S),
+            "user_agent.original": fields.get("user_agent.original", ""),
+        }
+        _log.tell(_WARNING, "client fails again and again", told, None)
