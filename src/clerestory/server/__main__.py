@@ -5,6 +5,7 @@ What is not given comes from the environment, the settings file or the table of 
 
 import argparse
 import sys
+from typing import Any
 
 from clerestory.model.errors import ClerestoryError
 from clerestory.server.limits import given_arguments, options_from
@@ -29,11 +30,18 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return serve(
             options_from(load(given_arguments(given))),
-            on_ready=lambda url: print(f"clerestory listens on {url}", flush=True),
+            on_ready=_tell,
         )
     except ClerestoryError as error:
         print(f"clerestory: {error}", file=sys.stderr)
         return 1
+
+
+def _tell(url: str, doors: list[dict[str, Any]]) -> None:
+    print(f"clerestory listens on {url}", flush=True)
+    for door in doors:
+        if not door["open"]:
+            print(f"clerestory: no {door['what']}: {door['why']}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,8 @@ from clerestory.server.traces.usual import usual_spans
 from clerestory.server.xray.house import XrayHouse, build_xray
 
 UI: Final = Path(__file__).parent.parent / "ui" / "dist"
+OTLP_GRPC: Final = "OTLP logs and traces over gRPC"
+XRAY_DAEMON: Final = "X-Ray daemon, UDP and TCP"
 
 Answer = Callable[[Connection, Mapping[str, str]], Any]
 
@@ -68,6 +70,34 @@ class House:
     xray: XrayHouse
     otlp_grpc: Door
     started_ms: int
+
+    def doors(self) -> list[dict[str, Any]]:
+        """Return where records come in, but for what is turned off.
+
+        Returns:
+            Of each `what`, `address`, `port`, `open`, and `why` if it is not.
+        """
+        options, full = self.options, self.jobs.disk_full
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        http = f"{host}:{options.port}"
+        found = [
+            ("records", http, ""),
+            ("OTLP logs over HTTP", http, ""),
+            ("OTLP traces over HTTP", http, ""),
+            (OTLP_GRPC, self.otlp_grpc.address or options.otlp_grpc_address, self.otlp_grpc.why),
+            (XRAY_DAEMON, self.xray.address or options.xray_address, self.xray.why),
+        ]
+        return [
+            {
+                "what": what,
+                "address": address,
+                "port": int(address.rpartition(":")[2]),
+                "open": not (why or full),
+                "why": why or ("the disk is full" if full else ""),
+            }
+            for what, address, why in found
+            if not why.endswith(" is off")
+        ]
 
     def close(self) -> None:
         """Store what waits and close the store."""
@@ -247,11 +277,9 @@ class Pages:
             "lag_s": _lag_s(now_ms, newest_ms, house.jobs.vitals.records_per_s),
             "disk_free_bytes": house.jobs.vitals.disk_free_bytes,
             "refused": dict(house.intake.refused),
-            "doors": [
-                {"port": house.options.port, "what": what, "open": not house.jobs.disk_full}
-                for what in ("records", "OTLP logs over HTTP", "OTLP traces over HTTP")
-            ],
+            "doors": house.doors(),
             "xray_address": house.xray.address,
+            "xray_closed": house.xray.why,
             "otlp_grpc_address": house.otlp_grpc.address,
             "otlp_grpc_closed": house.otlp_grpc.why,
             "retention_days": house.options.retention_days,

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 
@@ -22,20 +22,23 @@ from clerestory.model.errors import ConfigurationError
 from clerestory.server.app import House, build_app, build_house
 from clerestory.server.limits import ServerOptions
 from clerestory.server.lock import locked
-from clerestory.server.xray.daemon.address import listen
+from clerestory.server.xray.daemon.address import Sockets, listen
 
 __all__ = ["ServerOptions", "serve"]
 
 GRACE_S: Final = 10
 BACKLOG: Final = 1024
 
+# Gets the server's URL, and its doors as `House.doors` tells them.
+OnReady = Callable[[str, list[dict[str, Any]]], None]
 
-def serve(options: ServerOptions, *, on_ready: Callable[[str], None] | None = None) -> int:
+
+def serve(options: ServerOptions, *, on_ready: OnReady | None = None) -> int:
     """Run a server until it is told to stop.
 
     Args:
         options: Address, directory and limits.
-        on_ready: Called once with the server's URL when it answers.
+        on_ready: Called once when it answers.
 
     Returns:
         The exit code, 0.
@@ -46,25 +49,40 @@ def serve(options: ServerOptions, *, on_ready: Callable[[str], None] | None = No
         StoreError: The store cannot be opened.
     """
     directory = Path(options.data_dir).expanduser().resolve()
-    must = dict(options.origins).get("xray_address", "default") != "default"
     with locked(directory), contextlib.ExitStack() as closing:
         listening = _listen(options.host, options.port)
         closing.callback(listening.close)
         port = listening.getsockname()[1]
-        daemon = listen(options.xray_address, must=must)
+        daemon, why = _daemon(options)
         if daemon is not None:
             closing.callback(daemon.close)
         options = replace(options, data_dir=directory, port=port)
         house = build_house(options)
         closing.callback(house.close)
-        grpc_must = dict(options.origins).get("otlp_grpc_address", "default") != "default"
-        house.otlp_grpc.open(options.otlp_grpc_address, must=grpc_must)
+        house.otlp_grpc.open(options.otlp_grpc_address, must=_is_set(options, "otlp_grpc_address"))
         if daemon is not None:
             house.xray.receive(daemon)
+        elif why:
+            house.xray.why = why
         with _address_file(directory, _url(options.host, port)) as url:
-            server = _Server(house, lambda: on_ready(url) if on_ready else None)
+            server = _Server(house, lambda: on_ready(url, house.doors()) if on_ready else None)
             server.run(sockets=[listening, *([daemon.tcp] if daemon else [])])
     return 0
+
+
+def _is_set(options: ServerOptions, name: str) -> bool:
+    """Say whether somebody set an option, and so counts on it."""
+    return dict(options.origins).get(name, "default") != "default"
+
+
+def _daemon(options: ServerOptions) -> tuple[Sockets | None, str]:
+    """Return the sockets for X-Ray, or why there are none although they are not off."""
+    try:
+        return listen(options.xray_address), ""
+    except ConfigurationError as error:
+        if _is_set(options, "xray_address"):
+            raise
+        return None, str(error)
 
 
 def _listen(host: str, port: int) -> socket.socket:

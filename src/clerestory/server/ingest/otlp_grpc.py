@@ -10,7 +10,6 @@ Invariant: OK means stored; whatever may be sent again later says when, by Retry
 
 from __future__ import annotations
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -35,7 +34,6 @@ _DETAILS: Final = "grpc-status-details-bin"
 # Numbers of https://grpc.io/docs/guides/status-codes/, by the status over HTTP.
 _CODES: Final = {400: 3, 401: 16, 403: 7, 413: 3, 415: 3, 429: 8, 503: 14}
 _INTERNAL: Final = 13
-_log = logging.getLogger("clerestory.server.grpc")
 
 
 class Refusal(NamedTuple):
@@ -124,7 +122,6 @@ class Door:
             )
             if must:
                 raise ConfigurationError(self.why) from error
-            _log.warning("%s; the server goes on without it", self.why)
             return
         server.start()
         self._server = server

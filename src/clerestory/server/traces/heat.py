@@ -2,7 +2,8 @@
 
     request -> scope -> [heat] -> store
 
-Invariant: the cells add up to `matched`, and their errors to `errors`.
+Invariant: the cells add up to `matched`, and their errors to `errors`; a span counts once, however
+often it was sent.
 """
 
 # ruff: noqa: S608 - SQL is made of our own words; what was typed travels as parameters
@@ -13,10 +14,11 @@ from typing import Any, Final
 from clerestory.model.errors import QueryError
 from clerestory.server.api.logs import Scope, number_of, step_ms
 from clerestory.server.store.embedded import Connection, Parameter
-from clerestory.server.traces.scope import RANGE, MembersOf, current, scope_of
+from clerestory.server.traces.scope import RANGE, MembersOf, current, each_once, scope_of
 
 BUCKETS_MAX: Final = 500
 FINENESS_MAX: Final = 8
+_ROOT: Final = "parent_span_id = ''"
 _FAILED: Final = f"trace_id IN (SELECT trace_id FROM spans WHERE {RANGE} AND status = 'error')"
 
 
@@ -29,26 +31,30 @@ def heat_map(
     has one; with `of=spans` every span that matches.
     """
     scope = scope_of(params, connection, members_of)
+    of = params.get("of", "traces")
+    if of not in ("traces", "spans"):
+        raise QueryError(f"of must be traces or spans; got {of[:40]!r}", position=0)
     count = number_of(params, "buckets", 120, most=BUCKETS_MAX)
     fineness = number_of(params, "per_doubling", 1, most=FINENESS_MAX)
     from_ms, to_ms = scope.from_ns // 1_000_000, -(-scope.to_ns // 1_000_000)
     step = step_ms(from_ms, to_ms, count)
-    where, failed = _where(connection, scope, params)
     parameters: dict[str, Parameter] = {
         **scope.parameters, "step": step * 1_000_000, "fineness": fineness,
     }  # fmt: skip
-    cells = connection.rows(
-        "SELECT intDiv(toUnixTimestamp64Nano(ts), {step:Int64}) AS slot, "
-        "toUInt16(floor(log2(greatest(duration_ns, 1)) * {fineness:UInt8})) AS bucket, "
-        f"count(), countIf({failed}) FROM spans WHERE {where} "
-        "GROUP BY slot, bucket ORDER BY slot, bucket",
-        parameters,
-    )
-    quantiles = connection.rows(
-        "SELECT arrayMap(q -> toUInt64(if(isNaN(q), 0, q)), "
-        f"quantilesTDigest(0.5, 0.95, 0.99)(duration_ns)) FROM spans WHERE {where}",
-        scope.parameters,
-    )[0][0]
+    with each_once(connection, scope, _ROOT if of == "traces" else "1") as once:
+        where, failed = _where(connection, scope, params, once)
+        cells = connection.rows(
+            "SELECT intDiv(toUnixTimestamp64Nano(ts), {step:Int64}) AS slot, "
+            "toUInt16(floor(log2(greatest(duration_ns, 1)) * {fineness:UInt8})) AS bucket, "
+            f"count(), countIf({failed}) FROM spans WHERE {where} "
+            "GROUP BY slot, bucket ORDER BY slot, bucket",
+            parameters,
+        )
+        quantiles = connection.rows(
+            "SELECT arrayMap(q -> toUInt64(if(isNaN(q), 0, q)), "
+            f"quantilesTDigest(0.5, 0.95, 0.99)(duration_ns)) FROM spans WHERE {where}",
+            scope.parameters,
+        )[0][0]
     return {
         "from_ms": from_ms,
         "to_ms": to_ms,
@@ -63,15 +69,13 @@ def heat_map(
     }
 
 
-def _where(connection: Connection, scope: Scope, params: Mapping[str, str]) -> tuple[str, str]:
+def _where(
+    connection: Connection, scope: Scope, params: Mapping[str, str], once: str
+) -> tuple[str, str]:
     """Return SQL of the spans that are counted, and of those that failed."""
-    of = params.get("of", "traces")
-    if of not in ("traces", "spans"):
-        raise QueryError(f"of must be traces or spans; got {of[:40]!r}", position=0)
-    matching = f"{scope.where} AND NOT pending"
-    if of == "spans":
-        return matching, "status = 'error'"
-    roots = f"{RANGE} AND NOT pending AND parent_span_id = ''"
+    if params.get("of") == "spans":
+        return f"{scope.where} AND NOT pending AND {once}", "status = 'error'"
+    roots = f"{RANGE} AND NOT pending AND {_ROOT} AND {once}"
     if scope.condition.sql != "1":
         live = current(connection, scope)
         roots += f" AND trace_id IN (SELECT trace_id FROM spans WHERE {scope.where} AND {live})"

@@ -5,7 +5,8 @@
 A call between services is a span whose parent is of another service. A client span that has no
 such child calls what its attributes name (`peer`, see store/spans): a database, a queue, a host.
 
-Invariant: a call is counted once: by the called service if it told of it, else by the caller.
+Invariant: a call is counted once: by the called service if it told of it, else by the caller,
+however often it was sent.
 """
 
 # ruff: noqa: S608 - SQL is made of our own words; what was typed travels as parameters
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 from clerestory.server.api.logs import Scope
 from clerestory.server.store.embedded import Connection, Parameter
-from clerestory.server.traces.scope import RANGE, MembersOf, scope_of
+from clerestory.server.traces.scope import RANGE, MembersOf, each_once, scope_of
 
 EDGES_MAX: Final = 2000
 PARENT_BEFORE_NS: Final = 3600 * 10**9  # how long a caller may have waited before it called
@@ -45,13 +46,17 @@ def service_map(
         "parents_from": max(0, scope.from_ns - PARENT_BEFORE_NS),
         "parents_to": scope.to_ns + CLOCKS_NS,
     }
-    finished = f"{RANGE} AND NOT pending{_of_matching(scope)}"
-    edges = _calls(connection, finished, parameters) + _peers(connection, finished, parameters)
+    with each_once(connection, scope) as once:
+        finished = f"{RANGE} AND NOT pending{_of_matching(scope)}"
+        counted = f"{finished} AND {once}"
+        edges = _calls(connection, counted, parameters)
+        edges += _peers(connection, finished, counted, parameters)
+        services = _services(connection, counted, parameters)
     edges.sort(key=lambda edge: (-edge["calls"], edge["caller"], edge["callee"]))
     return {
         "from_ms": scope.from_ns // 1_000_000,
         "to_ms": -(-scope.to_ns // 1_000_000),
-        "services": _services(connection, finished, parameters),
+        "services": services,
         "edges": edges[:EDGES_MAX],
         "limited": len(edges) > EDGES_MAX,
         "elapsed_ms": round((time.monotonic() - started) * 1000, 2),
@@ -65,12 +70,12 @@ def _of_matching(scope: Scope) -> str:
 
 
 def _calls(
-    connection: Connection, finished: str, parameters: dict[str, Parameter]
+    connection: Connection, counted: str, parameters: dict[str, Parameter]
 ) -> list[dict[str, Any]]:
     rows = connection.rows(
         f"SELECT caller, callee, 'service', {_FIGURES} FROM "
         "(SELECT caller_hash, service AS callee, duration_ns AS took, status = 'error' AS failed "
-        f"FROM spans WHERE {finished} AND caller_hash != 0) AS child SEMI LEFT JOIN "
+        f"FROM spans WHERE {counted} AND caller_hash != 0) AS child SEMI LEFT JOIN "
         f"(SELECT id_hash, service AS caller FROM spans WHERE {_PARENTS}) AS parent "
         "ON child.caller_hash = parent.id_hash WHERE caller != callee "
         f"GROUP BY caller, callee ORDER BY calls DESC LIMIT {EDGES_MAX + 1}{_SETTINGS}",
@@ -80,13 +85,13 @@ def _calls(
 
 
 def _peers(
-    connection: Connection, finished: str, parameters: dict[str, Parameter]
+    connection: Connection, finished: str, counted: str, parameters: dict[str, Parameter]
 ) -> list[dict[str, Any]]:
     # a child of the same service, as a retry below a call, does not tell what was called
     rows = connection.rows(
         f"SELECT service AS caller, peer AS callee, peer_kind, {_FIGURES} FROM ("
         "SELECT service, peer, peer_kind, duration_ns AS took, status = 'error' AS failed "
-        f"FROM spans WHERE {finished} AND peer_kind != '' AND id_hash NOT IN ("
+        f"FROM spans WHERE {counted} AND peer_kind != '' AND id_hash NOT IN ("
         "SELECT child.caller_hash FROM "
         f"(SELECT caller_hash, service FROM spans WHERE {finished} AND caller_hash != 0) AS child "
         "SEMI LEFT JOIN "
@@ -112,7 +117,7 @@ def _edge(row: list[Any]) -> dict[str, Any]:
 
 
 def _services(
-    connection: Connection, finished: str, parameters: dict[str, Parameter]
+    connection: Connection, counted: str, parameters: dict[str, Parameter]
 ) -> list[dict[str, Any]]:
     """Return what each service was asked: its entry spans, and how many spans it made."""
     entry = "(kind IN ('server', 'consumer') OR parent_span_id = '')"
@@ -120,7 +125,7 @@ def _services(
         f"SELECT service, count() AS spans, countIf({entry}), "
         f"countIf({entry} AND status = 'error'), arrayMap(q -> toUInt64(if(isNaN(q), 0, q)), "
         f"quantilesTDigestIf(0.5, 0.95)(duration_ns, {entry})) "
-        f"FROM spans WHERE {finished} GROUP BY service ORDER BY spans DESC LIMIT {EDGES_MAX}",
+        f"FROM spans WHERE {counted} GROUP BY service ORDER BY spans DESC LIMIT {EDGES_MAX}",
         parameters,
     )
     return [

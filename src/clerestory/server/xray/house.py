@@ -42,6 +42,7 @@ class XrayHouse:
         jobs: Watches the disk.
         receiver: The daemon's side of UDP, once it listens.
         address: Where the daemon's protocol is served; empty: nowhere.
+        why: Why nowhere, in words.
     """
 
     service: Service
@@ -50,6 +51,7 @@ class XrayHouse:
     jobs: Jobs
     receiver: Receiver | None = None
     address: str = ""
+    why: str = "server.xray_address is off"
 
     def routes(self) -> list[Route]:
         """Return the routes of the API."""
@@ -65,7 +67,7 @@ class XrayHouse:
 
     def receive(self, sockets: Sockets) -> None:
         """Begin to take datagrams."""
-        self.address = sockets.address
+        self.address, self.why = sockets.address, ""
         service = self.service
         self.receiver = Receiver(
             sockets.udp, service.writer, service.services, lambda: self.jobs.disk_full

@@ -5,7 +5,6 @@
 Clients have one address for both: they send segments by UDP and ask for sampling rules by HTTP.
 """
 
-import logging
 import socket
 from dataclasses import dataclass
 from typing import Final
@@ -16,8 +15,6 @@ OFF: Final = "off"
 RECEIVE_BYTES: Final = 8 * 1024 * 1024
 BACKLOG: Final = 128
 _TRIES: Final = 20
-
-_log = logging.getLogger("clerestory.server.xray")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +49,11 @@ def parse(text: str) -> tuple[str, int] | None:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def listen(text: str, *, must: bool) -> Sockets | None:
-    """Return the sockets of an address; None if it is off, or taken and not a must.
+def listen(text: str) -> Sockets | None:
+    """Return the sockets of an address; None if it is off.
 
     Raises:
-        ConfigurationError: It is malformed, or must be had and is taken.
+        ConfigurationError: It is malformed or taken.
     """
     wanted = parse(text)
     if wanted is None:
@@ -68,10 +65,7 @@ def listen(text: str, *, must: bool) -> Sockets | None:
             f"cannot listen on {text} for X-Ray (UDP and TCP): {error.strerror}; choose another "
             "address with server.xray_address (port 0 takes any free one), or turn it off"
         )
-        if must:
-            raise ConfigurationError(message) from error
-        _log.warning("%s; the server goes on without it", message)
-        return None
+        raise ConfigurationError(message) from error
 
 
 def _bound(host: str, port: int) -> Sockets:

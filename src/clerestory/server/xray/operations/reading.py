@@ -28,6 +28,7 @@ from clerestory.server.xray.traces.selection import (
     load,
 )
 from clerestory.server.xray.traces.summary import summary_of
+from clerestory.server.xray.traces.tallies import counted_graph
 
 SUMMARIES_A_PAGE: Final = 100
 LOOKED_AT_MAX: Final = 20_000
@@ -100,13 +101,19 @@ def get_service_graph(call: Call) -> dict[str, Any]:
     if "GroupName" in call.given or "GroupARN" in call.given:
         expression = expression_of(call.group())
     asked = _asked(call, expression)
-    graph = _with_store(call, lambda connection: Graph(all_chosen(connection, asked)))
+    graph = _with_store(call, lambda connection: _graph(connection, asked))
     return {
         "StartTime": call.given["StartTime"],
         "EndTime": call.given["EndTime"],
         "Services": graph.services(),
         "ContainsOldGroupVersions": False,
     }
+
+
+def _graph(connection: Connection, asked: Asked) -> Graph:
+    if asked.expression == ALWAYS:
+        return counted_graph(connection, asked)
+    return Graph(all_chosen(connection, asked))  # an expression is about whole traces
 
 
 def get_trace_graph(call: Call) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The service graph: nodes, and the calls between them, of many traces.
 
-    traces -> [graph] -> GetServiceGraph, GetTraceGraph
+    traces, tallies -> [graph] -> GetServiceGraph, GetTraceGraph
 
 A node is a service by name and type, what calls lead to, or `client` before a trace's root. A call
 counts as its caller saw it, where the caller told of it.
@@ -19,7 +19,43 @@ from clerestory.server.xray.traces.causes import ends_remote
 from clerestory.server.xray.traces.parts import NS, Node, Part, Trace
 
 CLIENT: Final = "client"
-_DIGITS: Final = 3
+DIGITS: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Some segments or calls that are alike.
+
+    Attributes:
+        pending: Whether they still run.
+        outcome: Fault, throttle, error or ok.
+        took_ns: What each took, to the digits that a histogram has.
+        count: How many they are.
+        total_ns: What all took.
+        start_ns: When the first began.
+        end_ns: When the last ended.
+    """
+
+    pending: bool
+    outcome: str
+    took_ns: int
+    count: int
+    total_ns: int
+    start_ns: int
+    end_ns: int
+
+    @classmethod
+    def of(cls, one: Part) -> "Tally":
+        """Return that of a single one."""
+        return cls(
+            pending=one.pending,
+            outcome=one.outcome,
+            took_ns=one.duration_ns,
+            count=1,
+            total_ns=one.duration_ns,
+            start_ns=one.start_ns,
+            end_ns=one.end_ns,
+        )
 
 
 @dataclass(slots=True)
@@ -28,26 +64,26 @@ class _Figures:
 
     Attributes:
         outcomes: How many by their outcome.
-        seconds: All their times together.
+        total_ns: All their times together.
         histogram: How many took how long.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
-    seconds: float = 0.0
+    total_ns: int = 0
     histogram: Counter[float] = field(default_factory=Counter)
     start_ns: int = 2**63
     end_ns: int = 0
     is_root: bool = False
 
-    def add(self, one: Part) -> None:
-        self.start_ns = min(self.start_ns, one.start_ns)
-        self.end_ns = max(self.end_ns, one.end_ns)
-        if one.pending:
+    def add(self, tally: Tally) -> None:
+        self.start_ns = min(self.start_ns, tally.start_ns)
+        self.end_ns = max(self.end_ns, tally.end_ns)
+        if tally.pending:
             return
-        self.outcomes[one.outcome] += 1
-        self.seconds += one.seconds
+        self.outcomes[tally.outcome] += tally.count
+        self.total_ns += tally.total_ns
         # as many classes as a reader can tell apart, however many traces there are
-        self.histogram[float(f"{one.seconds:.{_DIGITS}g}")] += 1
+        self.histogram[float(f"{tally.took_ns / NS:.{DIGITS}g}")] += tally.count
 
     def told(self) -> dict[str, Any]:
         counts = self.outcomes
@@ -61,7 +97,7 @@ class _Figures:
             },
             "FaultStatistics": {"OtherCount": fault, "TotalCount": fault},
             "TotalCount": counts.total(),
-            "TotalResponseTime": round(self.seconds, 6),
+            "TotalResponseTime": round(self.total_ns / NS, 6),
         }
 
     def histogram_told(self) -> list[dict[str, Any]]:
@@ -83,19 +119,34 @@ class Graph:
     def add(self, trace: Trace) -> None:
         """Add the segments and calls of a trace."""
         for one in trace.segments:
-            self._node(one.node).add(one)
+            self.add_segments(one.node, Tally.of(one), begins=not one.parent_id)
             above = trace.parent(one)
             if above is not None:
                 seen = above if ends_remote(above) else one
-                self._edge(above.segment.node, one.node).add(seen)
-            elif not one.parent_id:
-                self._node(one.node).is_root = True
-                client = Node(one.node.name, CLIENT, inferred=True)
-                self._node(client).add(one)
-                self._edge(client, one.node).add(one)
+                self.add_calls(above.segment.node, one.node, Tally.of(seen))
         for one in trace.inferred:
-            self._node(one.called).add(one)
-            self._edge(one.segment.node, one.called).add(one)
+            self.add_calls(one.segment.node, one.called, Tally.of(one))
+
+    def add_segments(self, node: Node, tally: Tally, *, begins: bool) -> None:
+        """Add segments of a node.
+
+        Args:
+            node: Whose they are.
+            tally: What they are.
+            begins: Whether traces begin with them, so that a client called them.
+        """
+        self._node(node).add(tally)
+        if begins:
+            self._node(node).is_root = True
+            client = Node(node.name, CLIENT, inferred=True)
+            self._node(client).add(tally)
+            self._edge(client, node).add(tally)
+
+    def add_calls(self, caller: Node, callee: Node, tally: Tally) -> None:
+        """Add calls from one node to another; an inferred one is known from them only."""
+        if callee.inferred:
+            self._node(callee).add(tally)
+        self._edge(caller, callee).add(tally)
 
     def _node(self, node: Node) -> _Figures:
         return self._nodes.setdefault(node, _Figures())

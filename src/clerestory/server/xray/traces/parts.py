@@ -77,6 +77,30 @@ class Node:
     inferred: bool = False
 
 
+def service_node(name: str, origin: str, platform: str) -> Node:
+    """Return the node that a segment is shown as.
+
+    Args:
+        name: Of the document, else of the service.
+        origin: The attribute `aws.xray.origin`, as stored.
+        platform: `cloud.platform` of the program, as stored.
+    """
+    return Node(name, str(value_of(origin) or ORIGINS.get(str(value_of(platform))) or ""))
+
+
+def called_node(name: str, *, is_database: bool, rpc_system: str = "") -> Node:
+    """Return the node that a call leads to if no segment tells of it.
+
+    Args:
+        name: What is called.
+        is_database: Whether that is a database.
+        rpc_system: The attribute `rpc.system` of a document, as stored.
+    """
+    if value_of(rpc_system) == "aws-api":
+        return Node(name, f"AWS::{name}", inferred=True)
+    return Node(name, "Database::SQL" if is_database else "remote", inferred=True)
+
+
 @dataclass(eq=False)
 class Part:
     """One span, as a segment or a part of one.
@@ -199,20 +223,18 @@ class Part:
     @cached_property
     def node(self) -> Node:
         """The node that a segment is shown as."""
-        origin = self.attribute("aws.xray.origin") or ORIGINS.get(self.resource("cloud.platform"))
         name = self.name if self.came_as_document else self.service
-        return Node(name, str(origin or ""))
+        origin = self._stored.get("aws.xray.origin", "")
+        return service_node(name, origin, self.row[16].get("cloud.platform", ""))
 
     @cached_property
     def called(self) -> Node:
         """The node that a call leads to if no segment tells of it."""
-        database = self.row[14] == "database"
-        if self.came_as_document:
-            if self.attribute("rpc.system") == "aws-api":
-                return Node(self.name, f"AWS::{self.name}", inferred=True)
-            return Node(self.name, "Database::SQL" if database else "remote", inferred=True)
-        kind = "Database::SQL" if database else "remote"
-        return Node(self.row[13] or self.name, kind, inferred=True)
+        is_database = self.row[14] == "database"
+        if not self.came_as_document:
+            return called_node(self.row[13] or self.name, is_database=is_database)
+        rpc_system = self._stored.get("rpc.system", "")
+        return called_node(self.name, is_database=is_database, rpc_system=rpc_system)
 
 
 class Trace:
