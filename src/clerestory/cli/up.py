@@ -43,8 +43,9 @@ def up(
     )
     stopping = threading.Event()
 
-    def on_ready(address: str) -> None:
+    def on_ready(address: str, doors: list[dict[str, Any]]) -> None:
         click.echo(f"clerestory: open {address}")
+        tell_doors(doors)
         click.echo(f"records are kept in {settings['server.data_dir']}; Ctrl+C stops the server")
         sys.stdout.flush()
         if adopt:
@@ -54,6 +55,16 @@ def up(
         sys.exit(_serve(settings, on_ready))
     finally:
         stopping.set()
+
+
+def tell_doors(doors: list[dict[str, Any]]) -> None:
+    """Print the addresses beside that of the page, and why one is missing."""
+    page = doors[0]["address"]
+    for door in doors:
+        if not door["open"]:
+            click.echo(f"no {door['what']}: {door['why']}", err=True)
+        elif door["address"] != page:
+            click.echo(f"{door['what']}: {door['address']}")
 
 
 class Adoption(threading.Thread):
