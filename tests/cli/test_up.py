@@ -91,7 +91,9 @@ def test_up_says_what_is_not_there_and_why_in_a_line_each(tmp_path):
         )
         with stopping(process) as one:
             assert one.stdout is not None
-            found = doors(one.stdout.readline().strip())
+            url = one.stdout.readline().strip()
+            found = doors(url)
+            advice = Shell(tmp_path, url).run("doctor").stdout
 
     grpc, daemon = found["OTLP logs and traces over gRPC"], found["X-Ray daemon, UDP and TCP"]
     assert not grpc["open"]
@@ -101,6 +103,7 @@ def test_up_says_what_is_not_there_and_why_in_a_line_each(tmp_path):
         f"no OTLP logs and traces over gRPC: {grpc['why']}",
         f"no X-Ray daemon, UDP and TCP: {daemon['why']}",
     ]
+    assert all(line in advice for line in one.warned.splitlines())
     assert grpc["why"] == "grpcio is not installed: pip install 'clerestory[grpc]'"
     assert daemon["why"].startswith(f"cannot listen on {taken} for X-Ray")
 

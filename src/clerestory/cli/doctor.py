@@ -171,9 +171,9 @@ def _status(client: Client) -> Iterator[Finding]:
         yield _finding("clock", "bad", f"{apart_s:.1f} s apart from the server's", todo)
     else:
         yield _finding("clock", "ok", "agrees with the server's")
-    closed = str(status.get("otlp_grpc_closed", ""))
-    if closed and not closed.endswith(" is off"):
-        yield _finding("server", "warning", f"no OTLP over gRPC: {closed}")
+    for door in status["doors"]:
+        if not door["open"]:
+            yield _finding("server", "warning", f"no {door['what']}: {door['why']}")
     for name in ("dropped", "rejected"):
         if status.get(name):
             yield _finding("server", "warning", f"{status[name]:,} records {name}")

@@ -279,9 +279,7 @@ class Pages:
             "refused": dict(house.intake.refused),
             "doors": house.doors(),
             "xray_address": house.xray.address,
-            "xray_closed": house.xray.why,
             "otlp_grpc_address": house.otlp_grpc.address,
-            "otlp_grpc_closed": house.otlp_grpc.why,
             "retention_days": house.options.retention_days,
             "data_dir": str(house.options.data_dir),
         }

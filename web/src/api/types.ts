@@ -72,7 +72,7 @@ export interface Status {
   dropped: number;
   rejected: number;
   refused: Record<string, number>;
-  doors: { port: number; what: string; open: boolean }[];
+  doors: { port: number; what: string; open: boolean; why: string }[];
   retention_days: number;
   data_dir: string;
 }

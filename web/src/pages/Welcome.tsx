@@ -138,7 +138,7 @@ function Doors() {
       {doors.map((door) => (
         <div class="d" key={`${door.port}${door.what}`}>
           <span class={door.open ? "lv-ok" : "lv-none"}><Glyph name={door.open ? "ok" : "none"} /></span>
-          <span class="mono">{door.port}</span><span class="muted">{door.what}{!door.open && ", closed"}</span>
+          <span class="mono">{door.port}</span><span class="muted">{door.what}{!door.open && `, closed: ${door.why}`}</span>
         </div>
       ))}
     </div>
