@@ -2,7 +2,8 @@
 
     python benchmarks/overhead.py [--rounds 3] [--turns 80000]
 
-Each case runs in a process of its own and sends to an endpoint in another: nothing is logged;
+Each case runs in a process of its own, all cases of a round do the same work, and send to an
+endpoint in another process: nothing is logged;
 clerestory to CloudWatch; clerestory with an agent that ships; watchtower; OpenTelemetry. `program`
 is the CPU time of the program's own thread, `process` that of all its threads, both beside a
 program that does not log. The figures are medians.
@@ -25,7 +26,19 @@ PROGRAM_MAX = 0.08
 TAIL_MAX = 2.0
 
 
-def run_case(case, turns, url, folder):
+def started(*arguments, env):
+    """Run overhead_case.py and return the last line that it printed."""
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "overhead_case.py"), *map(str, arguments)],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()[-1]
+
+
+def run_case(case, turns, amount, url, folder):
     """Return the figures of one run."""
     own = environment(url, folder) | {
         "CLERESTORY_DESTINATIONS": "cloudwatch:///overhead?log_stream=one",
@@ -39,18 +52,11 @@ def run_case(case, turns, url, folder):
             [sys.executable, "-c", code, "agent"], env=own, stderr=subprocess.DEVNULL
         )
     try:
-        done = subprocess.run(
-            [sys.executable, str(FOLDER / "overhead_case.py"), case, str(turns)],
-            env=own,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        return json.loads(started(case, turns, amount, env=own))
     finally:
         if agent is not None:
             agent.terminate()
             agent.wait(30)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def main():
@@ -63,10 +69,13 @@ def main():
     endpoint = Endpoint()
     try:
         for _ in range(arguments.rounds):
+            amount = started("calibrate", env=os.environ)
             for case in CASES:
                 with tempfile.TemporaryDirectory() as folder:
                     endpoint.ask("/control", {})
-                    figures[case].append(run_case(case, arguments.turns, endpoint.url, folder))
+                    figures[case].append(
+                        run_case(case, arguments.turns, amount, endpoint.url, folder)
+                    )
     finally:
         endpoint.stop()
     return report(figures)

@@ -71,12 +71,14 @@ def opentelemetry():
 
 
 def main():
-    case, turns = sys.argv[1], int(sys.argv[2])
+    if sys.argv[1] == "calibrate":
+        print(calibrated())
+        return
+    case, turns, amount = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     call = globals()[case]()
     for number in range(500):
         call(number)
     time.sleep(0.5)
-    amount = calibrated()
     gc.collect()
     waits = [0.0] * turns
     clock = time.perf_counter

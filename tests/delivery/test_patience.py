@@ -50,7 +50,7 @@ def until(holds):
 @pytest.mark.parametrize(
     ("fields", "low_s", "high_s"),
     [
-        ({}, 0.05, 0.1),
+        ({}, 0.1, 0.2),
         ({"timestamp": time.time_ns() - AN_HOUR_NS}, 0.0, 0.0),
     ],
     ids=["new records may wait", "old ones may not"],
@@ -117,21 +117,91 @@ def test_a_full_segment_wakes_the_keeper(tmp_path):
     pipeline.close(0.0)
 
 
-def test_a_full_segment_is_forced_to_the_disk_once_more_and_then_left_alone(tmp_path, monkeypatch):
-    """Until it is used again."""
-    synced: list[int] = []
-    monkeypatch.setattr(os, "fdatasync", synced.append)
+@pytest.fixture
+def written(monkeypatch):
+    """What was written through to the disk: offset and bytes."""
+    found: list[tuple[int, bytes]] = []
+    write = os.pwritev
+
+    def note(file, parts, offset, flags=0):
+        if flags == os.RWF_DSYNC:
+            found.append((offset, b"".join(parts)))
+        return write(file, parts, offset, flags)
+
+    monkeypatch.setattr(os, "pwritev", note)
+    return found
+
+
+def test_lines_are_forced_to_the_disk_once(tmp_path, written):
+    """No zeros with them, and nothing where nothing is new."""
     segment = Segment(0, SEGMENT_BYTES, tmp_path / "one.seg")
 
-    segment.append(b"x\n")
+    segment.append(b"one\n")
     segment.sync()
     segment.sync()
+    segment.append(b"two\n")
     segment.seal()
     segment.sync()
     segment.sync()
-    assert len(synced) == 3
-
     segment.recycle(1, tmp_path / "two.seg")
+    segment.append(b"three\n")
     segment.sync()
-    assert len(synced) == 4
+
+    assert written == [(0, b"one\n"), (4, b"two\n"), (0, b"three\n")]
+    assert segment.read(0, segment.end()) == b"three\n"
     segment.close(unlink=True)
+
+
+def refuse(*_arguments):
+    raise OSError(95, "Operation not supported")
+
+
+@pytest.mark.parametrize("has_flag", [False, True])
+def test_where_a_part_cannot_be_forced_out_the_file_is(tmp_path, monkeypatch, has_flag):
+    """An older system, or a file system that does not know how."""
+    synced: list[int] = []
+    segment = Segment(0, SEGMENT_BYTES, tmp_path / "one.seg")
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+    if has_flag:
+        monkeypatch.setattr(os, "pwritev", refuse)
+    else:
+        monkeypatch.delattr(os, "RWF_DSYNC")
+
+    segment.append(b"one\n")
+    segment.sync()
+    segment.sync()
+
+    assert len(synced) == 1
+    segment.close(unlink=True)
+
+
+def test_what_a_disk_refused_is_tried_again(tmp_path, monkeypatch, written):
+    """The line stays in the cache of the system meanwhile."""
+    segment = Segment(0, SEGMENT_BYTES, tmp_path / "one.seg")
+    segment.append(b"one\n")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "pwritev", refuse)
+        broken.setattr(os, "fdatasync", refuse)
+        with pytest.raises(OSError, match="not supported"):
+            segment.sync()
+    segment.sync()
+
+    assert written == [(0, b"one\n")]
+    segment.close(unlink=True)
+
+
+def test_a_spare_is_cleared_once_it_will_be_wanted(tmp_path):
+    """Its pages are there then; before, most programs would have them written for nothing."""
+    pipeline = opened(tmp_path, Taker())
+    spare = pipeline.spool.spare
+    assert spare is not None
+
+    put(pipeline, b"x" * (SEGMENT_BYTES // 8) + b"\n")
+    pipeline.spool.maintain()
+    early = spare.is_clear
+    put(pipeline, b"x" * (SEGMENT_BYTES // 4) + b"\n")
+    until(lambda: spare.is_clear)
+    pipeline.close(5)
+
+    assert not early

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     Alarm = Callable[[str, str], None]
 
-_REST_S_MAX: Final = 0.1
+_REST_S_MAX: Final = 0.2
 _LATE_S: Final = 5.0
 _FILLED_MAX: Final = 0.25
 

@@ -13,8 +13,10 @@ has no line feed and was not acknowledged to its caller.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
+import sys
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIX: Final = ".seg"
+_POPULATE_WRITE: Final = 23  # Linux; the module `mmap` has no name for it
 _ZEROS: Final = bytes(1024 * 1024)
 
 
@@ -32,17 +35,19 @@ class Segment:
         index: Its place among the segments of its spool, from 0.
         path: Its file; None for memory.
         append: Takes a line; raises ValueError when it does not fit.
+        is_clear: Whether zeros were written everywhere, so that its pages are there.
     """
 
     __slots__ = (
         "_end",
         "_fd",
         "_is_resting",
-        "_is_safe",
         "_map",
+        "_synced",
         "_tally",
         "append",
         "index",
+        "is_clear",
         "path",
         "size",
     )
@@ -56,10 +61,11 @@ class Segment:
         self.index = index
         self.path = path
         self.size = size
+        self.is_clear = False
         self._end: int | None = None
         self._tally = (0, 0)
         self._is_resting = False
-        self._is_safe = False
+        self._synced = 0
         self._fd = -1
         if path is None:
             self._map = mmap.mmap(-1, size)
@@ -74,7 +80,8 @@ class Segment:
 
         def append(line: bytes) -> int:
             size = write(line)
-            self.sync()
+            if self._fd >= 0:
+                os.fdatasync(self._fd)
             return size
 
         self.append = append
@@ -85,12 +92,16 @@ class Segment:
         They are written to the file, not to the mapping, which shows the same pages: other threads
         run meanwhile, and the kernel takes a quarter of the time.
         """
-        for at in range(0, self.size, len(_ZEROS)):
-            zeros = _ZEROS[: min(len(_ZEROS), self.size - at)]
-            if self._fd >= 0:
-                os.pwrite(self._fd, zeros, at)
-            else:
-                self._map[at : at + len(zeros)] = zeros
+        whole, rest = divmod(self.size, len(_ZEROS))
+        zeros = [_ZEROS] * whole + [_ZEROS[:rest]]
+        at = os.pwritev(self._fd, zeros, 0) if self._fd >= 0 else 0
+        for part in range(at, self.size, len(_ZEROS)):
+            stop = min(part + len(_ZEROS), self.size)
+            self._map[part:stop] = _ZEROS[: stop - part]
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError):  # a kernel before 5.14
+                self._map.madvise(_POPULATE_WRITE)
+        self.is_clear = True
 
     def seal(self) -> None:
         """Let nothing more in. What other threads were about to append is refused."""
@@ -134,11 +145,28 @@ class Segment:
         return lines
 
     def sync(self) -> None:
-        """Bring what was written to the disk; returns when it is there."""
-        if self._fd >= 0 and not self._is_safe:
-            is_last = self.sealed
+        """Bring the lines that are new to the disk; returns when they are there.
+
+        They are written once more, to the file and through to the disk. To force out the whole
+        file takes the zeros behind them along, and then each page of these costs the caller that
+        comes to it some microseconds: the kernel has to note that it is written again.
+        """
+        start, stop = self._synced, self.end()
+        if self._fd < 0 or start == stop:
+            return
+        if not self._rewritten(start, stop):
             os.fdatasync(self._fd)
-            self._is_safe = is_last
+        self._synced = stop
+
+    def _rewritten(self, start: int, stop: int) -> bool:
+        """Write a part to the disk, if the system can do that."""
+        if not hasattr(os, "RWF_DSYNC"):
+            return False
+        try:
+            done = os.pwritev(self._fd, [self.read(start, stop)], start, os.RWF_DSYNC)
+        except OSError:
+            return False
+        return done == stop - start
 
     def recycle(self, index: int, path: Path | None) -> None:
         """Empty the segment and let it serve as the one of another index.
@@ -154,7 +182,7 @@ class Segment:
         self._end = None
         self._tally = (0, 0)
         self._is_resting = False
-        self._is_safe = False
+        self._synced = 0
         self._map.seek(0)
 
     def close(self, *, unlink: bool) -> None:

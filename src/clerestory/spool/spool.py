@@ -72,6 +72,8 @@ class Spool:
         id: 32 hex digits.
         path: Its folder; None when it lies in memory.
         resource: What its lines have in common.
+        segments: Those in use, by index.
+        spare: The one that comes next; None while there is none.
     """
 
     def __init__(
@@ -120,7 +122,7 @@ class Spool:
         self._indices = itertools.count()
         self._current = self._new_segment()
         self.segments[self._current.index] = self._current
-        self._spare: Segment | None = self._new_segment()
+        self.spare: Segment | None = self._new_segment()
         on_roll(self._current.append)
 
     # -- the caller's side ----------------------------------------------------------------
@@ -183,13 +185,13 @@ class Spool:
 
     def _roll(self) -> bool:
         """Make the spare the current segment; say whether there was one."""
-        fresh = self._spare
+        fresh = self.spare
         if fresh is None:
             try:
                 fresh = self._new_segment()
             except OSError:
                 return False
-        self._spare = None
+        self.spare = None
         self._current.seal()
         self.segments[fresh.index] = fresh
         self._current = fresh
@@ -207,8 +209,9 @@ class Spool:
         for segment in list(self.segments.values()):
             if segment is not self._current:
                 segment.rest()
-        if self._spare is None:
+        if self.spare is None:
             self._make_spare()
+        self._clear_spare()
         if self._overflow:
             with self._roll_lock:
                 self._rolling = True
@@ -242,7 +245,7 @@ class Spool:
     def _let_go(self, segment: Segment) -> None:
         if not self._cursors:
             self._retired_lines += segment.lines()
-        if self._spare is not None or not self._ships:  # an agent may still read it
+        if self.spare is not None or not self._ships:  # an agent may still read it
             segment.close(unlink=True)
             return
         index = next(self._indices)
@@ -257,27 +260,35 @@ class Spool:
         room = self._bytes() + self._limits.segment_bytes <= self._limits.bytes_max
         if room and self._disk_has_room():
             try:
-                self._offer_spare(self._cleared_segment())
+                self._offer_spare(self._new_segment())
             except OSError:
                 self._stats.errors["segment_create"] += 1
             else:
                 return
         self._give_up_oldest()
 
-    def _cleared_segment(self) -> Segment:
-        segment = self._new_segment()
+    def _clear_spare(self) -> None:
+        """Bring the spare's pages in, once it is likely to be wanted."""
+        if self._current.end() < self._limits.segment_bytes // 4:
+            return
+        with self._roll_lock:
+            spare = self.spare
+            if spare is None or spare.is_clear:
+                return
+            self.spare = None  # a caller that wants one meanwhile makes it
         try:
-            segment.clear()
+            spare.clear()
         except OSError:
-            segment.close(unlink=True)
-            raise
-        return segment
+            self._stats.errors["segment_create"] += 1
+            spare.close(unlink=True)
+        else:
+            self._offer_spare(spare)
 
     def _offer_spare(self, segment: Segment) -> None:
         """Set the spare, unless a caller made the next segment itself in the meantime."""
         with self._roll_lock:
-            if self._spare is None and segment.index > self._current.index:
-                self._spare = segment
+            if self.spare is None and segment.index > self._current.index:
+                self.spare = segment
                 return
         segment.close(unlink=True)
 
