@@ -140,8 +140,6 @@ def test_lines_are_forced_to_the_disk_once(tmp_path, written):
     segment.sync()
     segment.sync()
     segment.append(b"two\n")
-    segment.seal()
-    segment.sync()
     segment.sync()
     segment.recycle(1, tmp_path / "two.seg")
     segment.append(b"three\n")
@@ -172,6 +170,21 @@ def test_where_a_part_cannot_be_forced_out_the_file_is(tmp_path, monkeypatch, ha
     segment.sync()
 
     assert len(synced) == 1
+    segment.close(unlink=True)
+
+
+def test_a_full_segment_is_forced_out_whole(tmp_path, monkeypatch, written):
+    """Once: by then its memory is given back, and to read it again would be for nothing."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+    segment = Segment(0, SEGMENT_BYTES, tmp_path / "one.seg")
+
+    segment.append(b"one\n")
+    segment.seal()
+    segment.sync()
+    segment.sync()
+
+    assert (len(synced), written) == (1, [])
     segment.close(unlink=True)
 
 

@@ -147,14 +147,15 @@ class Segment:
     def sync(self) -> None:
         """Bring the lines that are new to the disk; returns when they are there.
 
-        They are written once more, to the file and through to the disk. To force out the whole
-        file takes the zeros behind them along, and then each page of these costs the caller that
-        comes to it some microseconds: the kernel has to note that it is written again.
+        As long as more may come, they are written once more, to the file and through to the disk.
+        To force out the whole file takes the zeros behind them along, and then each page of these
+        costs the caller that comes to it some microseconds: the kernel has to note that it is
+        written again.
         """
-        start, stop = self._synced, self.end()
+        is_last, start, stop = self.sealed, self._synced, self.end()
         if self._fd < 0 or start == stop:
             return
-        if not self._rewritten(start, stop):
+        if is_last or not self._rewritten(start, stop):
             os.fdatasync(self._fd)
         self._synced = stop
 
