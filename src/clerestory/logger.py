@@ -92,19 +92,19 @@ def _fast(logger: logging.Logger, level: int, road: Road | Fork) -> Callable[...
     alive: list[Any] = []  # the code objects whose addresses are keys of `sites`
     anywhere = None if rules.call_site else site(level_name, logger_name, None)
 
-    def remember(frame: FrameType, key: int) -> None:
-        if frame.f_code.co_filename != LOGGING_FILE and len(sites) < _SITES_MAX:
-            alive.append(frame.f_code)
-            sites[key] = anywhere or site(level_name, logger_name, frame)
+    def remember(frame: FrameType) -> None:
+        code = frame.f_code
+        if code.co_filename != LOGGING_FILE and len(sites) < _SITES_MAX:
+            alive.append(code)
+            sites[id(code) + frame.f_lasti] = anywhere or site(level_name, logger_name, frame)
 
     def emit(message: Any, *args: Any, **fields: Any) -> None:
         frame = getframe(1)
-        code = frame.f_code
         # The address of the calling instruction: one addition, where hashing a code object
         # would cost more than looking the names up.
-        place = known_place(id(code) + frame.f_lasti)
+        place = known_place(id(frame.f_code) + frame.f_lasti)
         if place is None:
-            remember(frame, id(code) + frame.f_lasti)
+            remember(frame)
             put(call_line(logger, level, message, args, fields, frame), road)
             return
         if args or message.__class__ is not str or not clean(fields):
