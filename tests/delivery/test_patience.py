@@ -1,6 +1,7 @@
 """A sender keeps out of the way of a program that computes, for as long as that does no harm."""
 
 import os
+import threading
 import time
 
 import pytest
@@ -9,7 +10,7 @@ from clerestory.delivery.pipeline import Pipeline, PipelinePlan
 from clerestory.delivery.policy import Route, RoutePolicy
 from clerestory.spool.segment import Segment
 from clerestory.spool.spool import SpoolLimits
-from clerestory.wire.slices import TURNS
+from clerestory.wire.slices import TURNS, slices
 from tests.delivery.takers import Taker, line, put
 
 AN_HOUR_NS = 3_600_000_000_000
@@ -103,6 +104,42 @@ def test_a_flush_is_waited_for_without_a_rest(tmp_path):
 
     assert taker.taken == [1, 2]
     assert taker.rests_s == [0.0, 0.0]
+
+
+class Slicing(Taker):
+    """Handles a batch as destinations do, and says when it has begun to rest."""
+
+    def __init__(self):
+        super().__init__()
+        self.rests = threading.Event()
+
+    def send(self, batch):
+        waits = TURNS.wait
+
+        def wait(seconds):
+            self.rests.set()
+            return waits(seconds)
+
+        TURNS.wait = wait
+        for _ in slices(batch.lines):
+            pass
+        TURNS.wait = waits
+        return super().send(batch)
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_rest_ends_when_somebody_waits(tmp_path, monkeypatch, busy, ends):
+    """It was begun when nobody did."""
+    monkeypatch.setattr("clerestory.delivery.courier._REST_S_MAX", 60.0)
+    taker = Slicing()
+    pipeline = opened(tmp_path, taker)
+
+    put(pipeline, *(line(n, text="x" * 1000) for n in range(600)))
+    assert taker.rests.wait(20)
+    assert pipeline.close(20) if ends else pipeline.flush(20)
+    pipeline.close(20)
+
+    assert taker.taken == list(range(600))
 
 
 def test_a_full_segment_wakes_the_keeper(tmp_path):
@@ -215,6 +252,6 @@ def test_a_spare_is_cleared_once_it_will_be_wanted(tmp_path):
     early = spare.is_clear
     put(pipeline, b"x" * (SEGMENT_BYTES // 4) + b"\n")
     until(lambda: spare.is_clear)
-    pipeline.close(5)
+    pipeline.close(0.0)
 
     assert not early

@@ -1,6 +1,5 @@
 """Between slices the program has its turn."""
 
-import itertools
 import threading
 
 import pytest
@@ -21,24 +20,6 @@ class Patience:
     def __call__(self):
         self.asked += 1
         return self.rest_s
-
-
-@pytest.fixture
-def busy():
-    """A program that computes without a pause until it is told to stop."""
-    done, begun = threading.Event(), threading.Event()
-
-    def compute():
-        begun.set()
-        for _ in itertools.takewhile(lambda _: not done.is_set(), itertools.count()):
-            sum(range(100))
-
-    thread = threading.Thread(target=compute)
-    thread.start()
-    begun.wait(10)
-    yield done
-    done.set()
-    thread.join()
 
 
 @pytest.fixture

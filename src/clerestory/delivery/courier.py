@@ -106,11 +106,12 @@ class Courier:
     def stop(self) -> None:
         """Ask the thread to deliver what is there and then to end."""
         self._stopping.set()
+        self._hurried.set()
 
     def abandon(self) -> None:
         """Ask the thread to end as it is; what it has not delivered stays in the spool."""
         self._abandoned = True
-        self._stopping.set()
+        self.stop()
 
     def hurry(self, *, now: bool) -> None:
         """Send without lingering from now on, or linger again."""
@@ -125,6 +126,7 @@ class Courier:
 
     def _run(self) -> None:
         TURNS.patience = self._patience_s
+        TURNS.wait = self._hurried.wait
         try:
             self._send_until_stopped()
         finally:

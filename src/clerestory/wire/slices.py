@@ -30,10 +30,12 @@ class Turns(threading.local):
 
     Attributes:
         patience: Returns for how many seconds this thread may rest between two slices.
+        wait: Rests for so many seconds, or until there is a reason not to.
     """
 
     def __init__(self) -> None:
         self.patience: Callable[[], float] = _impatient
+        self.wait: Callable[[float], object] = time.sleep
         self._left = self._stride = 1
         self._wanted = False
 
@@ -42,18 +44,15 @@ class Turns(threading.local):
         self._left -= 1
         if self._left > 0:
             return
-        self._wanted = was_wanted(self.patience() if self._wanted else 0.0)
+        rest_s = self.patience() if self._wanted else 0.0
+        begin = time.monotonic()
+        (self.wait if rest_s > 0 else time.sleep)(rest_s)
+        # another thread kept the interpreter's lock when that was over
+        self._wanted = time.monotonic() - begin - rest_s > _WANTED_S
         self._left = self._stride = 1 if self._wanted else min(2 * self._stride, _STRIDE_MAX)
 
 
 TURNS: Final = Turns()
-
-
-def was_wanted(rest_s: float) -> bool:
-    """Sleep, and say whether another thread kept the interpreter's lock when that was over."""
-    begin = time.monotonic()
-    time.sleep(rest_s)
-    return time.monotonic() - begin - rest_s > _WANTED_S
 
 
 def slices(lines: bytes) -> Iterator[bytes]:
