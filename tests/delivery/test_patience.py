@@ -11,6 +11,7 @@ from clerestory.delivery.policy import Route, RoutePolicy
 from clerestory.spool.segment import Segment
 from clerestory.spool.spool import SpoolLimits
 from clerestory.wire.slices import TURNS, slices
+from tests.contracts.case import wait_until
 from tests.delivery.takers import Taker, line, put
 
 AN_HOUR_NS = 3_600_000_000_000
@@ -41,13 +42,6 @@ def opened(directory, taker, *, bytes_max=2**24, **policy):
     return pipeline
 
 
-def until(holds):
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen within 10 s"
-        time.sleep(0.005)
-
-
 @pytest.mark.parametrize(
     ("fields", "low_s", "high_s"),
     [
@@ -62,7 +56,7 @@ def test_the_longer_a_record_waits_the_shorter_are_the_rests(tmp_path, fields, l
     pipeline = opened(tmp_path, taker)
 
     put(pipeline, line(1, **fields))
-    until(lambda: taker.taken == [1])
+    wait_until(lambda: taker.taken == [1])
     pipeline.close(5)
 
     assert low_s <= taker.rests_s[0] <= high_s
@@ -74,7 +68,7 @@ def test_an_error_is_sent_without_a_rest(tmp_path):
     pipeline = opened(tmp_path, taker, linger_s=60.0)
 
     put(pipeline, line(1), line(2, level="ERROR"))
-    until(lambda: taker.taken == [1, 2])
+    wait_until(lambda: taker.taken == [1, 2])
     pipeline.close(5)
 
     assert taker.rests_s == [0.0]
@@ -86,7 +80,7 @@ def test_a_spool_that_fills_is_emptied_without_a_rest():
     pipeline = opened(None, taker, bytes_max=3 * SEGMENT_BYTES)
 
     put(pipeline, line(1, text="x" * (SEGMENT_BYTES - 1000)))
-    until(lambda: taker.taken == [1])
+    wait_until(lambda: taker.taken == [1])
     pipeline.close(5)
 
     assert taker.rests_s == [0.0]
@@ -150,7 +144,7 @@ def test_a_full_segment_wakes_the_keeper(tmp_path):
 
     for number in range(3):
         put(pipeline, b"x" * (SEGMENT_BYTES - 10) + b"\n")
-        until(lambda made=number + 2: len(list(folder.glob("*.seg"))) == made)
+        wait_until(lambda made=number + 2: len(list(folder.glob("*.seg"))) == made)
     pipeline.close(0.0)
 
 
@@ -251,7 +245,7 @@ def test_a_spare_is_cleared_once_it_will_be_wanted(tmp_path):
     pipeline.spool.maintain()
     early = spare.is_clear
     put(pipeline, b"x" * (SEGMENT_BYTES // 4) + b"\n")
-    until(lambda: spare.is_clear)
+    wait_until(lambda: spare.is_clear)
     pipeline.close(0.0)
 
     assert not early
