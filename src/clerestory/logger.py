@@ -7,7 +7,7 @@ its level methods are closures made for the state it is in:
 
     off       the level is disabled: a function that does nothing
     fast      only roads listen, the program's and those of handlers that have one to themselves:
-              one dict, one encoding, an append each; no LogRecord
+              one object, one encoding, an append each; no LogRecord
     gated     as fast, behind sampling, rate limits or folding
     handled   other handlers or filters listen: a LogRecord as usual, and our line beside it
 
@@ -21,26 +21,25 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from typing import TYPE_CHECKING, Any, Final
 
-from clerestory import context
 from clerestory.delivery.road import ROAD, Fork, Road
-from clerestory.model.severity import LEVELS, name_of
-from clerestory.process.encode import encode_lines
+from clerestory.model.severity import LEVELS
+from clerestory.process.fast import fast
 from clerestory.process.lines import (
-    LOGGING_FILE,
     STANDARD,
+    UNSAID,
     Emission,
     call_line,
     caller_of,
     emission,
-    formatted,
     place_in,
     put_in_force,
     record_line,
-    site,
     stack_text,
+    take_extra,
+    take_message,
+    take_stacklevel,
 )
 from clerestory.wire.line import rename
 
@@ -50,7 +49,6 @@ if TYPE_CHECKING:
 
     from clerestory.process.gates import Gate
 
-_SITES_MAX: Final = 10_000
 METHODS: Final = {name.lower(): value for name, value in LEVELS.items()}
 _getframe: Final = sys._getframe  # noqa: SLF001  the documented way to see the caller
 
@@ -75,92 +73,14 @@ def put(line: bytes | None, road: Road | Fork = ROAD) -> None:
         road.put(line)
 
 
-def _off(message: object, *args: object, **fields: object) -> None:
+def _off(message: object = None, /, *args: object, **fields: object) -> None:
     """Take a record of a disabled level, and nothing happens."""
-
-
-def _fast(logger: logging.Logger, level: int, road: Road | Fork) -> Callable[..., None]:
-    """Return the level method of a logger that only roads listen to."""
-    rules = emission()
-    level_name, logger_name = name_of(level), logger.name
-    clean = rules.names.clean.issuperset
-    line_max = rules.limits.chars
-    bound_context = context.get
-    getframe, time_ns = _getframe, time.time_ns
-    sites: dict[int, Any] = {}
-    known_place = sites.get
-    alive: list[Any] = []  # the code objects whose addresses are keys of `sites`
-    anywhere = None if rules.call_site else site(level_name, logger_name, None)
-
-    def remember(frame: FrameType) -> None:
-        code = frame.f_code
-        if code.co_filename != LOGGING_FILE and len(sites) < _SITES_MAX:
-            alive.append(code)
-            sites[id(code) + frame.f_lasti] = anywhere or site(level_name, logger_name, frame)
-
-    def emit(message: Any, *args: Any, **fields: Any) -> None:
-        frame = getframe(1)
-        # The address of the calling instruction: one addition, where hashing a code object
-        # would cost more than looking the names up.
-        place = known_place(id(frame.f_code) + frame.f_lasti)
-        if place is None:
-            remember(frame)
-            put(call_line(logger, level, message, args, fields, frame), road)
-            return
-        if args or message.__class__ is not str or not clean(fields):
-            plain = _plain(message, args, fields, clean)
-            if plain is None:
-                put(call_line(logger, level, message, args, fields, frame), road)
-                return
-            message, fields = plain
-        try:
-            line = encode_lines(
-                [
-                    {
-                        "timestamp": time_ns(),
-                        "level": place,
-                        "message": message,
-                        **bound_context(),
-                        **fields,
-                    }
-                ]
-            )
-        except Exception:
-            put(call_line(logger, level, message, (), fields, frame), road)
-            return
-        if len(line) > line_max:
-            put(call_line(logger, level, message, (), fields, frame), road)
-            return
-        try:
-            road.write(line)
-        except ValueError:
-            road.when_full(line)
-
-    return emit
-
-
-def _plain(
-    message: Any, args: tuple[Any, ...], fields: dict[str, Any], clean: Callable[[Any], bool]
-) -> tuple[str, dict[str, Any]] | None:
-    """Return message and fields of a call with %-args or `extra=`, None if it needs more care."""
-    if message.__class__ is not str:
-        return None
-    extra = fields.get("extra")
-    if extra is not None:
-        if len(fields) != 1 or extra.__class__ is not dict or not clean(extra):
-            return None
-        fields = extra
-    elif not clean(fields):
-        return None
-    if not args:
-        return message, fields
-    return formatted(message, args), {"log.record.template": message, **fields}
 
 
 def _gated(
     logger: logging.Logger, level: int, road: Road | Fork, gate: Gate
 ) -> Callable[..., None]:
-    def emit(message: Any, *args: Any, **fields: Any) -> None:
+    def emit(message: Any = UNSAID, /, *args: Any, **fields: Any) -> None:
         if gate.admits(logger.name, level, message if type(message) is str else ""):
             put(call_line(logger, level, message, args, fields, _getframe(1)), road)
 
@@ -168,7 +88,7 @@ def _gated(
 
 
 def _handled(logger: Logger, level: int) -> Callable[..., None]:
-    def emit(message: Any, *args: Any, **fields: Any) -> None:
+    def emit(message: Any = UNSAID, /, *args: Any, **fields: Any) -> None:
         logger.make_and_handle(level, message, args, fields, _getframe(1))
 
     return emit
@@ -216,7 +136,7 @@ class Logger(logging.Logger):
             elif gate is not None and level < logging.WARNING:
                 method = _gated(self, level, road, gate)
             else:
-                method = _fast(self, level, road)
+                method = fast(self, level, road)
             self.__dict__[name] = method
 
     def road_at(self, level: int) -> Road | Fork | None:
@@ -325,15 +245,17 @@ class Logger(logging.Logger):
     ) -> None:
         """Make a LogRecord for the handlers that listen; `handle` puts our line beside it."""
         exc_info = fields.pop("exc_info", None)
-        extra = fields.pop("extra", None)
+        extra = take_extra(fields)
         stack_info = fields.pop("stack_info", False)
-        caller = caller_of(frame, fields.pop("stacklevel", 1))
+        caller = caller_of(frame, take_stacklevel(fields))
         file, number, function = place_in(caller)
         if isinstance(exc_info, BaseException):
             exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
         elif exc_info and not isinstance(exc_info, tuple):
             exc_info = sys.exc_info()
-        merged = {**(extra or {}), **fields}
+        if message is UNSAID:
+            message = take_message(fields)
+        merged = {**extra, **fields}
         record = self.makeRecord(
             self.name,
             level,
@@ -363,56 +285,62 @@ class Logger(logging.Logger):
         if any(self._foreign_handlers()):
             self.callHandlers(record)
 
-    def log(self, level: int, msg: object, *args: object, **fields: Any) -> None:
+    def log(
+        self, level: Any = UNSAID, msg: object = UNSAID, /, *args: object, **fields: Any
+    ) -> None:
         """Log at a level given by number."""
+        if level is UNSAID:
+            level = fields.pop("level")
         if self.isEnabledFor(level) or ROAD.pipeline is None:
             self._first(level, msg, args, fields, _getframe(1))
 
-    def exception(self, msg: object, *args: object, exc_info: Any = True, **fields: Any) -> None:
+    def exception(
+        self, msg: object = UNSAID, /, *args: object, exc_info: Any = True, **fields: Any
+    ) -> None:
         """Log at ERROR with the exception that is being handled."""
         self._first(40, msg, args, {"exc_info": exc_info, **fields}, _getframe(1))
 
-    def trace(self, msg: object, *args: object, **fields: Any) -> None:
+    def trace(self, msg: object = UNSAID, /, *args: object, **fields: Any) -> None:
         """Log at TRACE, 5: finer than debugging."""
         self._first(5, msg, args, fields, _getframe(1))
 
-    def debug(self, msg: object, *args: object, **fields: Any) -> None:
+    def debug(self, msg: object = UNSAID, /, *args: object, **fields: Any) -> None:
         """Log at DEBUG, 10."""
         self._first(10, msg, args, fields, _getframe(1))
 
-    def verbose(self, msg: object, *args: object, **fields: Any) -> None:
+    def verbose(self, msg: object = UNSAID, /, *args: object, **fields: Any) -> None:
         """Log at VERBOSE, 15: more than INFO, for those who asked."""
         self._first(15, msg, args, fields, _getframe(1))
 
-    def info(self, msg: object, *args: object, **fields: Any) -> None:
+    def info(self, msg: object = UNSAID, /, *args: object, **fields: Any) -> None:
         """Log at INFO, 20."""
         self._first(20, msg, args, fields, _getframe(1))
 
-    def notice(self, msg: object, *args: object, **fields: Any) -> None:
+    def notice(self, msg: object = UNSAID, /, *args: object, **fields: Any) -> None:
         """Log at NOTICE, 25: normal but worth seeing."""
         self._first(25, msg, args, fields, _getframe(1))
 
-    def warning(self, msg: object, *args: object, **fields: Any) -> None:
+    def warning(self, msg: object = UNSAID, /, *args: object, **fields: Any) -> None:
         """Log at WARNING, 30."""
         self._first(30, msg, args, fields, _getframe(1))
 
-    def error(self, msg: object, *args: object, **fields: Any) -> None:
+    def error(self, msg: object = UNSAID, /, *args: object, **fields: Any) -> None:
         """Log at ERROR, 40."""
         self._first(40, msg, args, fields, _getframe(1))
 
-    def alert(self, msg: object, *args: object, **fields: Any) -> None:
+    def alert(self, msg: object = UNSAID, /, *args: object, **fields: Any) -> None:
         """Log at ALERT, 45: somebody must act at once."""
         self._first(45, msg, args, fields, _getframe(1))
 
-    def critical(self, msg: object, *args: object, **fields: Any) -> None:
+    def critical(self, msg: object = UNSAID, /, *args: object, **fields: Any) -> None:
         """Log at CRITICAL, 50."""
         self._first(50, msg, args, fields, _getframe(1))
 
-    def emergency(self, msg: object, *args: object, **fields: Any) -> None:
+    def emergency(self, msg: object = UNSAID, /, *args: object, **fields: Any) -> None:
         """Log at EMERGENCY, 55: the system cannot be used."""
         self._first(55, msg, args, fields, _getframe(1))
 
-    def warn(self, msg: object, *args: object, **fields: Any) -> None:
+    def warn(self, msg: object = UNSAID, /, *args: object, **fields: Any) -> None:
         """Log at WARNING; an old name of `warning`."""
         self._first(30, msg, args, fields, _getframe(1))
 
@@ -451,7 +379,7 @@ class BoundLogger:
         if name == "exception":
             bound = {"exc_info": True, **bound}
 
-        def emit(message: Any, *args: Any, **fields: Any) -> None:
+        def emit(message: Any = UNSAID, /, *args: Any, **fields: Any) -> None:
             logger._first(level, message, args, {**bound, **fields}, _getframe(1))  # noqa: SLF001
 
         return emit

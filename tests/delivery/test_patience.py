@@ -1,15 +1,20 @@
 """A sender keeps out of the way of a program that computes, for as long as that does no harm."""
 
+import contextlib
+import mmap
 import os
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from clerestory.delivery.pipeline import Pipeline, PipelinePlan
 from clerestory.delivery.policy import Route, RoutePolicy
+from clerestory.delivery.stats import RoadStats
 from clerestory.spool.segment import Segment
-from clerestory.spool.spool import SpoolLimits
+from clerestory.spool.spool import Spool, SpoolLimits
 from clerestory.wire.slices import TURNS, slices
 from tests.contracts.case import wait_until
 from tests.delivery.takers import Taker, line, put
@@ -182,6 +187,71 @@ def test_lines_are_forced_to_the_disk_once(tmp_path, written):
     segment.close(unlink=True)
 
 
+def resident_bytes(path):
+    """Return how much of a mapped file is in this process's memory."""
+    maps = Path("/proc/self/smaps").read_text()
+    return 1024 * int(maps.partition(f" {path}\n")[2].partition("\nRss:")[2].split()[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_pages_that_were_forced_out_are_given_back(tmp_path):
+    """The kernel would interrupt the program for each that it still has; what they hold stays."""
+    path = tmp_path / "one.seg"
+    segment = Segment(0, SEGMENT_BYTES, path)
+    lines = b"".join(b"%019d\n" % number for number in range(2000))
+
+    segment.append(lines)
+    before = resident_bytes(path)
+    segment.sync()
+    after = resident_bytes(path)
+    segment.append(b"more\n")
+    segment.sync()
+
+    assert before >= len(lines)
+    assert after <= 2 * mmap.PAGESIZE
+    assert segment.read(0, segment.end()) == lines + b"more\n"
+    segment.close(unlink=True)
+
+
+def can_populate():
+    """Say whether the kernel brings pages in: Linux since 5.14."""
+    with contextlib.suppress(OSError):
+        mmap.mmap(-1, mmap.PAGESIZE).madvise(23)
+        return sys.platform == "linux"
+    return False
+
+
+@pytest.mark.skipif(not can_populate(), reason="the kernel cannot do that")
+def test_the_segment_in_use_is_brought_in_while_lines_are_appended(tmp_path):
+    """Of a program that logs more than a little: the others need not pay for it."""
+    limits = SpoolLimits(segment_bytes=2**22, bytes_max=2**24, free_bytes_min=0)
+    spool = Spool(tmp_path, resource={}, limits=limits, stats=RoadStats(), on_roll=lambda _: None)
+    (segment,) = spool.segments.values()
+    stopping = threading.Event()
+    appended: list[bytes] = []
+
+    def append():
+        while not stopping.is_set():
+            appended.append(b"%019d\n" % len(appended))
+            spool.append_when_full(appended[-1])
+
+    spool.maintain()
+    was_present = segment.is_present
+    thread = threading.Thread(target=append)
+    thread.start()
+    wait_until(lambda: segment.end() >= 2**17)
+    spool.maintain()
+    stopping.set()
+    thread.join()
+
+    assert not was_present
+    assert segment.is_present
+    assert resident_bytes(segment.path) == 2**22
+    found = b"".join(one.read(0, one.end()) for one in spool.segments.values())
+    assert found == b"".join(appended)
+    spool.close()
+
+
 def refuse(*_arguments):
     raise OSError(95, "Operation not supported")
 
@@ -236,7 +306,7 @@ def test_what_a_disk_refused_is_tried_again(tmp_path, monkeypatch, written):
     segment.close(unlink=True)
 
 
-def test_a_spare_is_cleared_once_it_will_be_wanted(tmp_path):
+def test_a_spare_is_brought_in_once_it_will_be_wanted(tmp_path):
     """Its pages are there then; before, most programs would have them written for nothing."""
     pipeline = opened(tmp_path, Taker())
     spare = pipeline.spool.spare
@@ -244,9 +314,9 @@ def test_a_spare_is_cleared_once_it_will_be_wanted(tmp_path):
 
     put(pipeline, b"x" * (SEGMENT_BYTES // 8) + b"\n")
     pipeline.spool.maintain()
-    early = spare.is_clear
+    early = spare.is_present
     put(pipeline, b"x" * (SEGMENT_BYTES // 4) + b"\n")
-    wait_until(lambda: spare.is_clear)
+    wait_until(lambda: spare.is_present)
     pipeline.close(0.0)
 
     assert not early

@@ -34,11 +34,11 @@ def type_name(error: BaseException) -> str:
 
 def resolve(exc_info: Any) -> BaseException | None:
     """Return the exception that the standard library's `exc_info` argument means."""
-    if isinstance(exc_info, BaseException):
-        return exc_info
     if isinstance(exc_info, tuple):
-        return exc_info[1] if len(exc_info) > 1 else None
-    return sys.exc_info()[1] if exc_info else None
+        exc_info = exc_info[1] if len(exc_info) > 1 else None
+    elif exc_info and not isinstance(exc_info, BaseException):
+        exc_info = sys.exc_info()[1]
+    return exc_info if isinstance(exc_info, BaseException) else None
 
 
 def describe(

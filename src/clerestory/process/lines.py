@@ -35,6 +35,8 @@ STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
     "asctime",
     "taskName",
 }
+# In place of the message of a call that has none in front.
+UNSAID: Final[Any] = object()
 # On a LogRecord that is for its logger's handlers alone: the road has another record of it.
 ELSEWHERE: Final = "clerestory_elsewhere"
 
@@ -184,8 +186,33 @@ def _members(message: Any, limits: ValueLimits) -> tuple[str, Mapping[Any, Any]]
     if not isinstance(message, Mapping):
         return safe_str(message, limits.chars), {}
     members = dict(message)
-    said = members.pop("message", members.pop("msg", ""))
-    return safe_str(said, limits.chars), members
+    return safe_str(take_message(members), limits.chars), members
+
+
+def take_message(fields: dict[Any, Any]) -> Any:
+    """Take the text out of what was said by name: `message`, or else `msg`."""
+    for name in ("message", "msg"):
+        if name in fields:
+            return fields.pop(name)
+    return ""
+
+
+def take_extra(fields: dict[str, Any]) -> Mapping[Any, Any]:
+    """Take the members of `extra` out of a call's fields; what is no mapping stays a field."""
+    extra = fields.pop("extra", None)
+    if extra is None or isinstance(extra, Mapping):
+        return extra or {}
+    fields["extra"] = extra
+    return {}
+
+
+def take_stacklevel(fields: dict[str, Any]) -> int:
+    """Take the number of frames that a call is said to lie out; no number stays a field."""
+    level = fields.pop("stacklevel", 1)
+    if isinstance(level, int):
+        return level
+    fields["stacklevel"] = level
+    return 1
 
 
 class Named(Protocol):
@@ -211,9 +238,11 @@ def call_line(
     rules = emission()
     try:
         error = resolve(fields.pop("exc_info", None))
-        extra = fields.pop("extra", None)
+        extra = take_extra(fields)
         stack = fields.pop("stack_info", False)
-        caller = caller_of(frame, fields.pop("stacklevel", 1))
+        caller = caller_of(frame, take_stacklevel(fields))
+        if message is UNSAID:
+            message = take_message(fields)
         text, members = _members(message, rules.limits)
         kept = dict(context.get())
         if members:
@@ -221,8 +250,7 @@ def call_line(
         if args:
             kept["log.record.template"] = text
             text = formatted(text, args)
-        if extra:
-            _keep(extra, kept, rules.names)
+        _keep(extra, kept, rules.names)
         _keep(fields, kept, rules.names)
         if error is not None:
             _add_exception(error, kept, rules)

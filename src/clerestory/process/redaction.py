@@ -83,6 +83,10 @@ def secret_word(name: str) -> str | None:
     return None
 
 
+# What a call says by these names is no field; only one that comes in another way is.
+CALL_WORDS: Final = frozenset(("exc_info", "extra", "stack_info", "stacklevel"))
+
+
 @dataclass(slots=True)
 class NameRules:
     """Which names of fields are clean, reserved or secret; each name is judged once.
@@ -120,7 +124,8 @@ class NameRules:
     def learn(self, name: str) -> str | None:
         """Judge a name, remember it when it is clean, and return the rule that masks it."""
         rule = self.rule_for(name)
-        if rule is None and name not in self.reserved and len(self.clean) < _NAME_MAX:
+        needs_care = rule is not None or name in self.reserved or name in CALL_WORDS
+        if not needs_care and len(self.clean) < _NAME_MAX:
             self.clean.add(name)
         return rule
 

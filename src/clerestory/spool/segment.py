@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SUFFIX: Final = ".seg"
 _POPULATE_WRITE: Final = 23  # Linux; the module `mmap` has no name for it
+_PART_BYTES: Final = 256 * 1024
 _ZEROS: Final = bytes(1024 * 1024)
 
 
@@ -35,7 +36,7 @@ class Segment:
         index: Its place among the segments of its spool, from 0.
         path: Its file; None for memory.
         append: Takes a line; raises ValueError when it does not fit.
-        is_clear: Whether zeros were written everywhere, so that its pages are there.
+        is_present: Whether its pages were brought in, so that no caller waits for one.
     """
 
     __slots__ = (
@@ -47,7 +48,7 @@ class Segment:
         "_tally",
         "append",
         "index",
-        "is_clear",
+        "is_present",
         "path",
         "size",
     )
@@ -61,7 +62,7 @@ class Segment:
         self.index = index
         self.path = path
         self.size = size
-        self.is_clear = False
+        self.is_present = False
         self._end: int | None = None
         self._tally = (0, 0)
         self._is_resting = False
@@ -98,10 +99,18 @@ class Segment:
         for part in range(at, self.size, len(_ZEROS)):
             stop = min(part + len(_ZEROS), self.size)
             self._map[part:stop] = _ZEROS[: stop - part]
+        self.bring_in()
+
+    def bring_in(self) -> None:
+        """Bring every page in that is not there; lines may be appended meanwhile.
+
+        A part at a time, for the interpreter is not let go while the kernel works.
+        """
+        self.is_present = True
         if sys.platform == "linux":
             with contextlib.suppress(OSError):  # a kernel before 5.14
-                self._map.madvise(_POPULATE_WRITE)
-        self.is_clear = True
+                for start in range(0, self.size, _PART_BYTES):
+                    self._map.madvise(_POPULATE_WRITE, start, min(_PART_BYTES, self.size - start))
 
     def seal(self) -> None:
         """Let nothing more in. What other threads were about to append is refused."""
@@ -132,9 +141,16 @@ class Segment:
         The kernel keeps or writes the pages as it sees fit: a backlog takes no memory of the
         program.
         """
-        if not self._is_resting and self._fd >= 0 and hasattr(mmap, "MADV_DONTNEED"):
+        if not self._is_resting:
             self._is_resting = True
-            self._map.madvise(mmap.MADV_DONTNEED)
+            self._forget_pages(0, self.size)
+
+    def _forget_pages(self, start: int, stop: int) -> None:
+        """Give back the memory of a part, but for the page that it ends in."""
+        start -= start % mmap.PAGESIZE
+        size = stop - stop % mmap.PAGESIZE - start
+        if size > 0 and self._fd >= 0 and hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED, start, size)
 
     def lines(self) -> int:
         """Return how many lines it has; each is counted once."""
@@ -150,7 +166,8 @@ class Segment:
         As long as more may come, they are written once more, to the file and through to the disk.
         To force out the whole file takes the zeros behind them along, and then each page of these
         costs the caller that comes to it some microseconds: the kernel has to note that it is
-        written again.
+        written again. The pages in front are given back before: from each that the program still
+        has, the kernel takes the right to write, and interrupts the processor that runs it.
         """
         is_last, start, stop = self.sealed, self._synced, self.end()
         if self._fd < 0 or start == stop:
@@ -163,8 +180,10 @@ class Segment:
         """Write a part to the disk, if the system can do that."""
         if not hasattr(os, "RWF_DSYNC"):
             return False
+        lines = self.read(start, stop)
+        self._forget_pages(start, stop)
         try:
-            done = os.pwritev(self._fd, [self.read(start, stop)], start, os.RWF_DSYNC)
+            done = os.pwritev(self._fd, [lines], start, os.RWF_DSYNC)
         except OSError:
             return False
         return done == stop - start

@@ -46,6 +46,7 @@ RESOURCE_NAME: Final = "resource.json"
 AGENT_NAME: Final = "agent"
 _SPIN_S_MAX: Final = 0.05
 _OVERFLOW_BYTES_MAX: Final = 8 * 1024 * 1024
+_MUCH_BYTES: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +212,7 @@ class Spool:
                 segment.rest()
         if self.spare is None:
             self._make_spare()
-        self._clear_spare()
+        self._bring_in()
         if self._overflow:
             with self._roll_lock:
                 self._rolling = True
@@ -267,13 +268,16 @@ class Spool:
                 return
         self._give_up_oldest()
 
-    def _clear_spare(self) -> None:
-        """Bring the spare's pages in, once it is likely to be wanted."""
-        if self._current.end() < self._limits.segment_bytes // 4:
+    def _bring_in(self) -> None:
+        """Bring pages in before a caller needs them, of a program that logs more than a little."""
+        used = self._current.end()
+        if used >= _MUCH_BYTES and not self._current.is_present and self.path is not None:
+            self._current.bring_in()
+        if used < self._limits.segment_bytes // 4:
             return
         with self._roll_lock:
             spare = self.spare
-            if spare is None or spare.is_clear:
+            if spare is None or spare.is_present:
                 return
             self.spare = None  # a caller that wants one meanwhile makes it
         try:
