@@ -1,12 +1,13 @@
 """What delivery does to the program: 18 us of work and one log a turn, beside the peers.
 
-    python benchmarks/overhead.py [--rounds 5] [--turns 80000]
+    python benchmarks/overhead.py [--rounds 3] [--pairs 5] [--turns 40000]
 
 Each case runs in a process of its own and sends to an endpoint in another: clerestory to
-CloudWatch; clerestory with an agent that ships; watchtower; OpenTelemetry. Each process does all
-its turns twice, first without a logger and then with one, and is compared with itself: from one
-process to the next the same work takes some percent more or less. `program` is the CPU time of the
-program's own thread, `process` that of all its threads. The figures are medians of the rounds.
+CloudWatch; clerestory with an agent that ships; watchtower; OpenTelemetry. Each process does its
+turns in pairs, first without logging and then with it, for the speed of a processor drifts: from
+one process to the next, and from one second to the next, the same work differs by more than the
+call costs. `program` is the CPU time of the program's own thread, `process` that of all its
+threads. The figures are medians of all pairs.
 """
 
 import argparse
@@ -38,8 +39,8 @@ def started(*arguments, env):
     return done.stdout.splitlines()[-1]
 
 
-def run_case(case, turns, amount, url, folder):
-    """Return the figures of one run."""
+def run_case(case, numbers, url, folder):
+    """Return the pairs of figures of one run."""
     own = environment(url, folder) | {
         "CLERESTORY_DESTINATIONS": "cloudwatch:///overhead?log_stream=one",
         "CLERESTORY_DELIVERY_BY": "agent" if case == "agent" else "program",
@@ -52,7 +53,7 @@ def run_case(case, turns, amount, url, folder):
             [sys.executable, "-c", code, "agent"], env=own, stderr=subprocess.DEVNULL
         )
     try:
-        return json.loads(started(case, turns, amount, env=own))
+        return json.loads(started(case, *numbers, env=own))
     finally:
         if agent is not None:
             agent.terminate()
@@ -62,28 +63,28 @@ def run_case(case, turns, amount, url, folder):
 def main():
     """Print the table; exit code 1 if a target was missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--turns", type=int, default=80_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--turns", type=int, default=40_000)
     arguments = parser.parse_args()
     figures = {case: [] for case in CASES}
     endpoint = Endpoint()
     try:
         for _ in range(arguments.rounds):
             amount = started("calibrate", env=os.environ)
+            numbers = (arguments.turns, amount, arguments.pairs)
             for case in CASES:
                 with tempfile.TemporaryDirectory() as folder:
                     endpoint.ask("/control", {})
-                    figures[case].append(
-                        run_case(case, arguments.turns, amount, endpoint.url, folder)
-                    )
+                    figures[case] += run_case(case, numbers, endpoint.url, folder)
     finally:
         endpoint.stop()
     return report(figures)
 
 
-def median(runs, key):
-    """Return the median of a figure of many runs, or of one run's part of them."""
-    return statistics.median(key(run) for run in runs)
+def median(pairs, figure):
+    """Return the median of a figure of each pair."""
+    return statistics.median(figure(*pair) for pair in pairs)
 
 
 def report(figures):
@@ -91,22 +92,22 @@ def report(figures):
     print(
         f"{'':<14}{'us a turn':>10}{'program':>9}{'process':>9}{'p99':>8}{'p99.9':>8}{'ratio':>7}"
     )
-    silent = [run[0] for runs in figures.values() for run in runs]
+    everything = [pair for pairs in figures.values() for pair in pairs]
+    silent = {key: median(everything, lambda one, _, key=key: one[key]) for key in everything[0][0]}
     print(
-        f"{'nothing':<14}{median(silent, lambda one: one['program_us']):>10.1f}{'':>18}"
-        f"{median(silent, lambda one: one['p99_us']):>8.0f}"
-        f"{median(silent, lambda one: one['p999_us']):>8.0f}"
+        f"{'nothing':<14}{silent['program_us']:>10.1f}{'':>18}"
+        f"{silent['p99_us']:>8.0f}{silent['p999_us']:>8.0f}"
     )
     ratios = {}
-    for case, runs in figures.items():
+    for case, pairs in figures.items():
+        ours = {key: median(pairs, lambda _, two, key=key: two[key]) for key in silent}
         ratios[case] = {
-            key: median(runs, lambda run, key=key: run[1][key] / run[0][key]) for key in runs[0][0]
+            key: median(pairs, lambda one, two, key=key: two[key] / one[key]) for key in silent
         }
         print(
-            f"{case:<14}{median(runs, lambda run: run[1]['program_us']):>10.1f}"
+            f"{case:<14}{ours['program_us']:>10.1f}"
             f"{ratios[case]['program_us'] - 1:>+9.1%}{ratios[case]['process_us'] - 1:>+9.1%}"
-            f"{median(runs, lambda run: run[1]['p99_us']):>8.0f}"
-            f"{median(runs, lambda run: run[1]['p999_us']):>8.0f}{ratios[case]['p999_us']:>7.1f}"
+            f"{ours['p99_us']:>8.0f}{ours['p999_us']:>8.0f}{ratios[case]['p999_us']:>7.1f}"
         )
     cost, tail = ratios["clerestory"]["program_us"] - 1, ratios["clerestory"]["p999_us"]
     print(

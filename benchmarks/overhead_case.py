@@ -8,6 +8,7 @@ import sys
 import time
 
 WORK_US = 18.0
+REST_S = 1.0  # in which most of what was logged is sent, so that the next turns are undisturbed
 
 
 def work(amount):
@@ -18,11 +19,15 @@ def work(amount):
     return total
 
 
+def silent(_number):
+    """Log nothing."""
+
+
 def calibrated():
     """Return the amount of work that takes 18 us here."""
     amount = 1000
-    turns(lambda _number: None, 20_000, amount)
-    found = turns(lambda _number: None, 20_000, amount)
+    turns(silent, 20_000, amount)
+    found = turns(silent, 20_000, amount)
     return max(1, round(amount * WORK_US / found["program_us"]))
 
 
@@ -88,14 +93,16 @@ def main():
     if sys.argv[1] == "calibrate":
         print(calibrated())
         return
-    case, count, amount = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    silent = turns(lambda _number: None, count, amount)
+    case, count, amount, pairs = sys.argv[1], *map(int, sys.argv[2:])
+    turns(silent, 20_000, amount)
     call = globals()[case]()
     for number in range(500):
         call(number)
-    time.sleep(0.5)
-    logging_too = turns(call, count, amount)
-    print(json.dumps([silent, logging_too]), flush=True)
+    found = []
+    for _ in range(pairs):
+        time.sleep(REST_S)
+        found.append([turns(silent, count, amount), turns(call, count, amount)])
+    print(json.dumps(found), flush=True)
     os._exit(0)
 
 
