@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from clerestory.delivery.road import ROAD, Fork, Road
@@ -37,9 +38,8 @@ from clerestory.process.lines import (
     put_in_force,
     record_line,
     stack_text,
-    take_extra,
+    take,
     take_message,
-    take_stacklevel,
 )
 from clerestory.wire.line import rename
 
@@ -245,9 +245,9 @@ class Logger(logging.Logger):
     ) -> None:
         """Make a LogRecord for the handlers that listen; `handle` puts our line beside it."""
         exc_info = fields.pop("exc_info", None)
-        extra = take_extra(fields)
+        extra = take(fields, "extra", Mapping, {})
         stack_info = fields.pop("stack_info", False)
-        caller = caller_of(frame, take_stacklevel(fields))
+        caller = caller_of(frame, take(fields, "stacklevel", int, 1))
         file, number, function = place_in(caller)
         if isinstance(exc_info, BaseException):
             exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
@@ -288,9 +288,9 @@ class Logger(logging.Logger):
     def log(
         self, level: Any = UNSAID, msg: object = UNSAID, /, *args: object, **fields: Any
     ) -> None:
-        """Log at a level given by number."""
+        """Log at a level given by number, INFO if there is none."""
         if level is UNSAID:
-            level = fields.pop("level")
+            level = fields.pop("level", logging.INFO)
         if self.isEnabledFor(level) or ROAD.pipeline is None:
             self._first(level, msg, args, fields, _getframe(1))
 

@@ -197,22 +197,16 @@ def take_message(fields: dict[Any, Any]) -> Any:
     return ""
 
 
-def take_extra(fields: dict[str, Any]) -> Mapping[Any, Any]:
-    """Take the members of `extra` out of a call's fields; what is no mapping stays a field."""
-    extra = fields.pop("extra", None)
-    if extra is None or isinstance(extra, Mapping):
-        return extra or {}
-    fields["extra"] = extra
-    return {}
+def take(fields: dict[str, Any], name: str, kind: Any, otherwise: Any) -> Any:
+    """Take an argument of the standard library's out of a call's fields.
 
-
-def take_stacklevel(fields: dict[str, Any]) -> int:
-    """Take the number of frames that a call is said to lie out; no number stays a field."""
-    level = fields.pop("stacklevel", 1)
-    if isinstance(level, int):
-        return level
-    fields["stacklevel"] = level
-    return 1
+    Returns:
+        `otherwise` if it was not given, or is not of its kind; then it stays a field.
+    """
+    value = fields.get(name)
+    if value is None or isinstance(value, kind):
+        fields.pop(name, None)
+    return value if isinstance(value, kind) else otherwise
 
 
 class Named(Protocol):
@@ -238,9 +232,9 @@ def call_line(
     rules = emission()
     try:
         error = resolve(fields.pop("exc_info", None))
-        extra = take_extra(fields)
+        extra = take(fields, "extra", Mapping, {})
         stack = fields.pop("stack_info", False)
-        caller = caller_of(frame, take_stacklevel(fields))
+        caller = caller_of(frame, take(fields, "stacklevel", int, 1))
         if message is UNSAID:
             message = take_message(fields)
         text, members = _members(message, rules.limits)
